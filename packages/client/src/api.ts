@@ -1,0 +1,197 @@
+/**
+ * The browser SDK's contract: everything the app (or any local-first app) sees of Footbridge. Implementations are in the files beside this one;
+ * `connect.ts` makes them. Every object here is a plain event source: `subscribe(listener)` calls at once with the present value and at each change,
+ * and gives back the function that ends it (the contract of a Svelte store).
+ */
+import type { SessionAnswer } from '@footbridge/shared/login'
+import type { DeviceKind } from '@footbridge/shared/wire/presence-frame'
+import type { ErrorCode } from '@footbridge/shared/errors'
+
+export interface Readable<Value> {
+  get(): Value
+  subscribe(listener: (value: Value) => void): () => void
+}
+
+/** The way in: three steps, each with its time, so that a failure names its step. */
+export type ArrivalStep = 'reaching' | 'proving' | 'reserving'
+
+/** How this device stands with its bridge. */
+export type ConnectionState =
+  /** No identity enrolled here yet: show Arrive. */
+  | { readonly state: 'out'; readonly reason?: ErrorCode }
+  /** Logging in or dialling for the first time since the page was opened. */
+  | { readonly state: 'arriving'; readonly step: ArrivalStep; readonly stepStartedAt: number; readonly done: readonly StepTime[] }
+  /** Reachable through the bridge. */
+  | { readonly state: 'online'; readonly session: SessionAnswer; readonly firstHop: FirstHop; readonly done: readonly StepTime[] }
+  /** Was online; trying again by itself. `retryAt` is when, milliseconds since the epoch. */
+  | { readonly state: 'away'; readonly code: ErrorCode; readonly attempt: number; readonly retryAt: number }
+  /** Another tab of this browser holds the peer. This tab shows what is kept and takes over when that one closes. */
+  | { readonly state: 'other-tab' }
+
+export interface StepTime {
+  readonly step: ArrivalStep
+  readonly ms: number
+}
+
+export interface FirstHop {
+  readonly kind: 'websocket'
+  readonly address: string
+  /** Round trip to the bridge in ms, undefined before the first ping. */
+  readonly rttMs: number | undefined
+}
+
+/** How two peers are connected now. */
+export type Path =
+  | {
+      readonly kind: 'direct'
+      readonly over: 'webrtc'
+      readonly rttMs: number | undefined
+      readonly address: string
+      readonly since: number
+    }
+  | {
+      readonly kind: 'relayed'
+      readonly over: 'circuit'
+      readonly rttMs: number | undefined
+      readonly address: string
+      readonly since: number
+      readonly upgrade: Upgrade
+    }
+  | { readonly kind: 'none' }
+
+/** Why a relayed path is not direct (yet). */
+export type Upgrade =
+  | { readonly state: 'idle' }
+  | { readonly state: 'trying'; readonly startedAt: number }
+  | { readonly state: 'failed'; readonly reason: string; readonly retryAt: number }
+  /** The other side does not speak WebRTC, or this browser does not. */
+  | { readonly state: 'unsupported' }
+
+export interface Peer {
+  readonly id: string
+  /** What they call themselves; '' when unknown. */
+  readonly name: string
+  readonly picture: string | undefined
+  /** `native`: reached us by libp2p, not through the app. */
+  readonly device: DeviceKind | 'native'
+  /** Reachable now, by the bridge's list or an open connection. */
+  readonly online: boolean
+  /** When they came online; or, offline, when they were last here. */
+  readonly since: number
+  readonly path: Path
+  readonly unread: number
+  readonly lastMessage: Message | undefined
+}
+
+export interface Message {
+  readonly id: string
+  readonly peer: string
+  readonly direction: 'in' | 'out'
+  /** By the sender's clock. */
+  readonly at: number
+  readonly body: { readonly kind: 'text'; readonly text: string } | { readonly kind: 'file'; readonly file: FileOffer }
+  /** Incoming messages are `delivered`. */
+  readonly status: 'waiting' | 'sent' | 'delivered' | 'refused'
+}
+
+export interface FileOffer {
+  readonly cid: string
+  readonly name: string
+  readonly size: number
+  readonly media: string
+}
+
+/** A blob's way to this device. */
+export interface Transfer {
+  readonly cid: string
+  /** `waiting`: wants to go on, nobody who has it is reachable. */
+  readonly state: 'importing' | 'fetching' | 'waiting' | 'paused' | 'complete' | 'failed'
+  readonly bytesDone: number
+  readonly bytesTotal: number
+  /** Over the last seconds. */
+  readonly bytesPerSecond: number
+  /** Peers that blocks came from, and peers that were dropped for bad blocks. */
+  readonly sources: readonly string[]
+  readonly refusedSources: readonly string[]
+  readonly error: ErrorCode | undefined
+}
+
+export interface LogEntry {
+  readonly at: number
+  readonly level: 'info' | 'warn'
+  /** Plain words; never a secret. */
+  readonly text: string
+}
+
+export interface Profile {
+  readonly name: string
+  readonly picture: string | undefined
+}
+
+export interface StorageUse {
+  readonly usedBytes: number
+  readonly quotaBytes: number | undefined
+  readonly persistent: boolean
+  readonly blobs: number
+  readonly blobBytes: number
+  readonly messages: number
+}
+
+export interface Conversations {
+  /** Oldest first, the whole of what is kept with this peer; live. */
+  with(peer: string): Readable<readonly Message[]>
+  sendText(peer: string, text: string): Promise<Message>
+  /** Imports the file (progress in `Blobs.transfer`), keeps it, offers it. */
+  sendFile(peer: string, file: File): Promise<Message>
+  /** Sends a `waiting` message again now. */
+  retry(peer: string, messageId: string): Promise<void>
+  markRead(peer: string): Promise<void>
+  remove(peer: string): Promise<void>
+}
+
+export interface Blobs {
+  transfer(cid: string): Readable<Transfer | undefined>
+  /** Starts or goes on. `sources` are asked first; then every peer that is here. */
+  fetch(offer: FileOffer, sources: readonly string[]): void
+  pause(cid: string): void
+  /** The whole file from this device alone. @throws FootbridgeError `block_not_found` when it is not complete. */
+  open(offer: FileOffer): Promise<Blob>
+  remove(cid: string): Promise<void>
+}
+
+export interface Identity {
+  readonly peer: string
+  /** Encrypted under the passphrase: the text of a file to keep. */
+  exportWith(passphrase: string): Promise<string>
+}
+
+/** What `openFootbridge` gives. Works without any network: kept messages and blobs are there at once. */
+export interface Footbridge {
+  readonly connection: Readable<ConnectionState>
+  readonly peers: Readable<readonly Peer[]>
+  readonly log: Readable<readonly LogEntry[]>
+  readonly profile: Readable<Profile>
+  readonly conversations: Conversations
+  readonly blobs: Blobs
+  /** Undefined until the first login made or an import brought one. */
+  identity(): Identity | undefined
+  /** Logs in with a token, as a guest, or (neither) as the device enrolled before. Resolves once online. @throws FootbridgeError */
+  login(credential: { token: string } | { guest: true } | { device: true }): Promise<void>
+  /** Ends the session at the bridge, keeps identity and what is stored. */
+  logout(): Promise<void>
+  setProfile(profile: Profile): Promise<void>
+  /** Connects to a peer by PeerID or multiaddr, and lists it. @throws FootbridgeError `peer_unreachable` */
+  dial(target: string): Promise<string>
+  /** Tries again now instead of at `retryAt`. */
+  retryNow(): void
+  /** Tries to make the path to this peer direct now. */
+  upgrade(peer: string): void
+  storageUse(): Promise<StorageUse>
+  /** Addresses at which others can dial this peer. */
+  addresses(): readonly string[]
+  /** Replaces the identity by an exported one; logged out afterwards. @throws FootbridgeError `passphrase_wrong` */
+  importIdentity(exported: string, passphrase: string): Promise<void>
+  /** Deletes identity, messages and blobs from this device. */
+  forget(): Promise<void>
+  close(): Promise<void>
+}
