@@ -55,3 +55,9 @@ function toBuffers(value: BlobFrame): unknown {
   if (value.kind === 'block') return { ...value, bytes: Buffer.from(value.bytes) }
   return value
 }
+
+test('a want is laid out as in docs/protocol.md', () => {
+  const cid = Buffer.from('015512202cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824', 'hex')
+  const bytes = Buffer.concat(encodeBlobFrame({ kind: 'want', request: 300, cid }))
+  expect(bytes.toString('hex')).toBe(`01ac02${cid.toString('hex')}`)
+})
