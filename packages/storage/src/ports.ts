@@ -50,6 +50,7 @@ export interface DeviceStore {
   /**
    * Atomically: `known` (name and lastSeenAt updated) when this token has this peer already; else `full` when the token has `maxDevices` others;
    * else `enrolled`, moving the peer away from another token if it had one.
+   * @throws when there is no such token.
    */
   enrol(device: DeviceRecord, maxDevices: number | null): Promise<EnrolResult>
   get(peer: string): Promise<DeviceRecord | undefined>
@@ -59,7 +60,7 @@ export interface DeviceStore {
 }
 
 export interface UsageStore {
-  /** Adds to what the token relayed on that UTC day. @param day `YYYY-MM-DD`. @returns the day's total afterwards. */
+  /** Adds to what the token relayed on that UTC day. @param day `YYYY-MM-DD`. @returns the day's total afterwards; 0 when there is no such token. */
   add(tokenId: string, day: string, bytes: number): Promise<number>
   get(tokenId: string, day: string): Promise<number>
   /** @param day days before this one are forgotten. */
