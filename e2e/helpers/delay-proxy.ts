@@ -1,0 +1,56 @@
+/**
+ * A TCP proxy that holds every byte back for a time in each direction: latency without netem, which not every kernel has.
+ * It delays and keeps order; it neither loses nor limits.
+ */
+import { createConnection, createServer, type AddressInfo, type Socket } from 'node:net'
+
+export interface DelayProxy {
+  readonly port: number
+  /** Bytes that went through since it began: up is from the client. */
+  readonly bytes: { up: number; down: number }
+  stop(): Promise<void>
+}
+
+/** @param oneWayMs added in each direction, so a round trip gains twice that. */
+export async function startDelayProxy(targetPort: number, oneWayMs: number): Promise<DelayProxy> {
+  const sockets = new Set<Socket>()
+  const bytes = { up: 0, down: 0 }
+  const server = createServer((client) => {
+    const target = createConnection({ port: targetPort, host: '127.0.0.1' })
+    for (const socket of [client, target]) {
+      sockets.add(socket)
+      socket.setNoDelay(true)
+      socket.on('error', () => socket.destroy())
+      socket.on('close', () => sockets.delete(socket))
+    }
+    // A handshake costs a round trip on a real line; on the proxy it is free, so the first bytes up carry it.
+    carry(client, target, oneWayMs * 3, oneWayMs, (count) => (bytes.up += count))
+    carry(target, client, oneWayMs, oneWayMs, (count) => (bytes.down += count))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    port: (server.address() as AddressInfo).port,
+    bytes,
+    stop: async () => {
+      for (const socket of sockets) socket.destroy()
+      await new Promise<void>((resolve) => server.close(() => resolve()))
+    },
+  }
+}
+
+function carry(from: Socket, to: Socket, firstMs: number, laterMs: number, count: (bytes: number) => void): void {
+  const openedAt = performance.now()
+  let clearAt = openedAt + firstMs
+  const later = (work: () => void): void => {
+    // Never before what was sent earlier: order is kept even while the first bytes wait longer.
+    clearAt = Math.max(clearAt, performance.now() + laterMs)
+    if (laterMs === 0) work()
+    else setTimeout(work, clearAt - performance.now())
+  }
+  from.on('data', (chunk: Buffer) => {
+    count(chunk.length)
+    later(() => to.destroyed || to.write(chunk))
+  })
+  from.on('end', () => later(() => to.end()))
+  from.on('close', () => later(() => to.destroy()))
+}

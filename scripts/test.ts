@@ -1,0 +1,43 @@
+/**
+ * `npm test`: everything, from a fresh clone. Static checks, unit tests, the web app's build and its size, then the journeys in a real Chromium
+ * against a real bridge. Ends in one line with the sum; anything that failed, or never ran, makes the exit code 1.
+ */
+import { checks } from './checks.ts'
+import { ensureChromium } from './chromium.ts'
+import { inNamespace } from './namespace.ts'
+import { report, runSteps, type Count, type Step } from './steps.ts'
+
+const chromium = ensureChromium()
+const build: Step = { name: 'web app builds', command: ['vite', 'build', '--logLevel', 'warn'] }
+const size: Step = { name: 'size budgets', command: ['size-limit', '--json'], count: undefined }
+const journeys: Step = {
+  name: 'journeys',
+  command: inNamespace(['playwright', 'test', '--config', 'e2e/playwright.config.ts', '--reporter=list,json']),
+  env: { FOOTBRIDGE_CHROMIUM: chromium, PLAYWRIGHT_JSON_OUTPUT_NAME: '{report}' },
+  live: true,
+  count: countPlaywright,
+}
+
+const total = { passed: 0, failed: 0 }
+for (const [steps, concurrency] of [
+  [[build], 1],
+  [checks, undefined],
+  [[size, journeys], 1],
+] as const) {
+  const part = await runSteps(steps, concurrency)
+  total.passed += part.passed
+  total.failed += part.failed
+}
+report(total)
+
+function countPlaywright(json: string): Count {
+  const { stats, errors } = JSON.parse(json) as {
+    stats: { expected: number; unexpected: number; flaky: number; skipped: number }
+    errors: unknown[]
+  }
+  return {
+    passed: stats.expected,
+    failed: stats.unexpected + stats.flaky + stats.skipped + errors.length,
+    notes: stats.skipped === 0 ? [] : [`${stats.skipped} tests did not run and count as failed`],
+  }
+}
