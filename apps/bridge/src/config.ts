@@ -1,0 +1,315 @@
+/**
+ * Every setting of the bridge, once: flag, environment variable, unit, default, reason, and how its text becomes a value.
+ * A flag wins over its variable, a variable over the default. Nothing here touches process: main.ts hands flags and environment in.
+ * Not here: caps and rates (limits.ts), and what a token may do (`footbridge token create --help`).
+ */
+import { isIP } from 'node:net'
+import { resolve } from 'node:path'
+import { multiaddr } from '@multiformats/multiaddr'
+import { MAX_NAME_LENGTH } from '@footbridge/shared/limits'
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+export interface IceServer {
+  readonly urls: string[]
+  readonly username?: string | undefined
+  readonly credential?: string | undefined
+}
+
+export interface Config {
+  readonly host: string
+  /** 0 lets the system choose. */
+  readonly port: number
+  readonly p2pPort: number
+  /** Absolute. */
+  readonly dataDir: string
+  /** Origin without a trailing slash: `https://bridge.example`. */
+  readonly publicUrl: string | undefined
+  readonly name: string
+  readonly guests: boolean
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined
+  /** IP addresses and CIDR ranges. */
+  readonly trustedProxies: readonly string[]
+  /** Multiaddrs without /p2p. */
+  readonly announceAddrs: readonly string[]
+  readonly logLevel: LogLevel
+  readonly iceServers: readonly IceServer[]
+}
+
+/** A setting that cannot be used: `message` is one whole line for a person, naming the setting and the reason. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+interface Setting<Value> {
+  /** As commander reads it. Switches have no `<value>`. */
+  readonly flag: string
+  readonly env: string
+  /** What it is and in what unit, for --help. */
+  readonly help: string
+  /** In words when it depends on other settings; undefined for "none". */
+  readonly default: string | undefined
+  /** Why there is such a setting, or why the default is what it is. */
+  readonly reason: string
+  /** @throws Error with the reason alone: "must be …". */
+  readonly parse: (text: string) => Value
+}
+
+const setting = <Value>(definition: Setting<Value>): Setting<Value> => definition
+
+export const SETTINGS = {
+  host: setting({
+    flag: '--host <address>',
+    env: 'FOOTBRIDGE_HOST',
+    help: 'IP address to listen on; 0.0.0.0 for every IPv4 address, :: for all',
+    default: '127.0.0.1',
+    reason: 'only this machine, until the operator decides who else; browsers log in over plain HTTP only at localhost',
+    parse: parseHost,
+  }),
+  port: setting({
+    flag: '--port <number>',
+    env: 'FOOTBRIDGE_PORT',
+    help: 'TCP port of the web app, the API and libp2p over WebSocket; 0 lets the system choose',
+    default: '8080',
+    reason: 'one port for browsers, so that one rule in a firewall or proxy is enough; needs no privileges',
+    parse: parsePort,
+  }),
+  p2pPort: setting({
+    flag: '--p2p-port <number>',
+    env: 'FOOTBRIDGE_P2P_PORT',
+    help: 'TCP port for native libp2p peers, on the same host; 0 lets the system choose',
+    default: 'port + 1',
+    reason: 'libp2p over TCP cannot share a port with HTTP',
+    parse: parsePort,
+  }),
+  dataDir: setting({
+    flag: '--data-dir <folder>',
+    env: 'FOOTBRIDGE_DATA_DIR',
+    help: 'folder of the identity key and the store',
+    default: './data',
+    reason: 'all state in one place to keep and to move; made with access for its owner alone',
+    parse: (text) => resolve(nonEmpty(text)),
+  }),
+  publicUrl: setting({
+    flag: '--public-url <url>',
+    env: 'FOOTBRIDGE_PUBLIC_URL',
+    help: 'address at which people reach this bridge, for login links and first hops: https://bridge.example',
+    default: undefined,
+    reason: 'behind a proxy or a name the bridge cannot know it; without it, links say where it listens',
+    parse: parseOrigin,
+  }),
+  name: setting({
+    flag: '--name <text>',
+    env: 'FOOTBRIDGE_NAME',
+    help: `what people see this bridge called, at most ${MAX_NAME_LENGTH} characters`,
+    default: 'Footbridge',
+    reason: 'a person with several bridges tells them apart by it',
+    parse: parseName,
+  }),
+  guests: setting({
+    flag: '--guests',
+    env: 'FOOTBRIDGE_GUESTS',
+    help: 'let visitors in without a token, with small limits, for a day (true or false)',
+    default: 'false',
+    reason: 'off: an operator wants no stranger unless they say so',
+    parse: parseSwitch,
+  }),
+  tlsCert: setting({
+    flag: '--tls-cert <file>',
+    env: 'FOOTBRIDGE_TLS_CERT',
+    help: 'PEM file of the certificate and its chain; goes with --tls-key',
+    default: undefined,
+    reason: 'browsers give a page on another machine its cryptography only over HTTPS',
+    parse: (text) => resolve(nonEmpty(text)),
+  }),
+  tlsKey: setting({
+    flag: '--tls-key <file>',
+    env: 'FOOTBRIDGE_TLS_KEY',
+    help: 'PEM file of the certificate’s private key; goes with --tls-cert',
+    default: undefined,
+    reason: 'see --tls-cert',
+    parse: (text) => resolve(nonEmpty(text)),
+  }),
+  trustedProxies: setting({
+    flag: '--trusted-proxies <list>',
+    env: 'FOOTBRIDGE_TRUSTED_PROXIES',
+    help: 'IP addresses and CIDR ranges, comma-separated, whose X-Forwarded-For and -Proto are believed: 127.0.0.1,10.0.0.0/8',
+    default: undefined,
+    reason: 'none: anybody can send these headers, and rate limits go by address',
+    parse: (text) => parseList(text, parseAddressRange),
+  }),
+  announceAddrs: setting({
+    flag: '--announce-addrs <list>',
+    env: 'FOOTBRIDGE_ANNOUNCE_ADDRS',
+    help: 'multiaddrs, comma-separated, at which native peers reach this bridge: /dns4/bridge.example/tcp/8081',
+    default: undefined,
+    reason: 'behind NAT or a proxy the addresses it listens on are not those that others dial',
+    parse: (text) => parseList(text, parseMultiaddr),
+  }),
+  logLevel: setting({
+    flag: '--log-level <level>',
+    env: 'FOOTBRIDGE_LOG_LEVEL',
+    help: `${LOG_LEVELS.join(', ')}; the log goes to standard error`,
+    default: 'info',
+    reason: 'at info a quiet bridge is quiet',
+    parse: parseLogLevel,
+  }),
+  iceServers: setting({
+    flag: '--ice-servers <list>',
+    env: 'FOOTBRIDGE_ICE_SERVERS',
+    help: 'comma-separated stun:host:port and turn:user:password@host:port for direct connections between browsers',
+    default: undefined,
+    reason: 'none: no third party learns people’s addresses unless the operator says so; direct paths then work where no NAT is in between',
+    parse: (text) => parseList(text, parseIceServer),
+  }),
+} as const
+
+export type SettingName = keyof typeof SETTINGS
+/** What the command line gave, as text; a switch is `true`. */
+export type Flags = { readonly [Name in SettingName]?: string | boolean | undefined }
+
+/** @throws ConfigError naming the flag or variable, the value and the reason. */
+export function readConfig(flags: Flags, env: Readonly<Record<string, string | undefined>>): Config {
+  refuseUnknownVariables(env)
+
+  function read<Name extends SettingName>(name: Name): ReturnType<(typeof SETTINGS)[Name]['parse']> | undefined {
+    const { flag, env: variable, default: fallback, parse } = SETTINGS[name]
+    const given = flags[name]
+    const fromEnv = env[variable] === '' ? undefined : env[variable]
+    const [source, text] =
+      given !== undefined ? [flag.split(' ')[0], String(given)] : fromEnv !== undefined ? [variable, fromEnv] : [undefined, fallback]
+    if (text === undefined || (source === undefined && name === 'p2pPort')) return undefined
+    try {
+      return parse(text) as ReturnType<(typeof SETTINGS)[Name]['parse']>
+    } catch (error) {
+      // ICE servers carry passwords: the value is not repeated.
+      const shown = name === 'iceServers' ? '' : ` ${JSON.stringify(text)}`
+      throw new ConfigError(`${source}${shown} ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+
+  const host = read('host')!
+  const port = read('port')!
+  const p2pPort = read('p2pPort') ?? (port === 0 ? 0 : port + 1)
+  if (p2pPort > 65_535) throw new ConfigError('--port 65535 leaves no port after it for native peers: give --p2p-port as well')
+  if (p2pPort === port && port !== 0)
+    throw new ConfigError(`--p2p-port ${p2pPort} is the same as --port: libp2p over TCP needs a port of its own`)
+  const certFile = read('tlsCert')
+  const keyFile = read('tlsKey')
+  if ((certFile === undefined) !== (keyFile === undefined))
+    throw new ConfigError(`--tls-cert and --tls-key go together: ${certFile === undefined ? '--tls-cert' : '--tls-key'} is missing`)
+
+  return {
+    host,
+    port,
+    p2pPort,
+    dataDir: read('dataDir')!,
+    publicUrl: read('publicUrl'),
+    name: read('name')!,
+    guests: read('guests')!,
+    tls: certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile },
+    trustedProxies: read('trustedProxies') ?? [],
+    announceAddrs: read('announceAddrs') ?? [],
+    logLevel: read('logLevel')!,
+    iceServers: read('iceServers') ?? [],
+  }
+}
+
+export function isLoopback(host: string): boolean {
+  return host.startsWith('127.') || host === '::1'
+}
+
+/** A mistyped variable would otherwise be ignored in silence, and a bridge run with a limit that is not there. */
+function refuseUnknownVariables(env: Readonly<Record<string, string | undefined>>): void {
+  const known = new Set<string>(Object.values(SETTINGS).map((definition) => definition.env))
+  for (const variable of Object.keys(env)) {
+    if (!variable.startsWith('FOOTBRIDGE_') || known.has(variable)) continue
+    const near = [...known].find((name) => name.replaceAll('_', '') === variable.toUpperCase().replaceAll('_', ''))
+    const hint = near === undefined ? `known are ${[...known].join(', ')}` : `did you mean ${near}?`
+    throw new ConfigError(`${variable} is not a setting: unset it, or correct it; ${hint}`)
+  }
+}
+
+function nonEmpty(text: string): string {
+  if (text.trim() === '') throw new Error('must not be empty')
+  return text
+}
+
+function parseHost(text: string): string {
+  if (text === 'localhost') return '127.0.0.1'
+  if (isIP(text) === 0) throw new Error('must be an IP address of this machine, such as 127.0.0.1, 0.0.0.0 or ::')
+  return text
+}
+
+function parsePort(text: string): number {
+  const port = Number(text)
+  if (!/^\d{1,5}$/.test(text) || port > 65_535) throw new Error('must be a whole number from 0 to 65535')
+  return port
+}
+
+function parseOrigin(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol)) throw new Error('must be a URL such as https://bridge.example')
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '' || url.username !== '')
+    throw new Error('must be an address alone, without a path: https://bridge.example')
+  return url.origin
+}
+
+function parseName(text: string): string {
+  const name = nonEmpty(text).trim()
+  if (name.length > MAX_NAME_LENGTH) throw new Error(`must have at most ${MAX_NAME_LENGTH} characters`)
+  return name
+}
+
+function parseSwitch(text: string): boolean {
+  if (['true', '1', 'yes', 'on'].includes(text)) return true
+  if (['false', '0', 'no', 'off'].includes(text)) return false
+  throw new Error('must be true or false')
+}
+
+function parseList<Value>(text: string, parseItem: (item: string) => Value): Value[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+    .map(parseItem)
+}
+
+function parseAddressRange(text: string): string {
+  const [address, prefix, ...rest] = text.split('/')
+  const version = isIP(address ?? '')
+  const bits = version === 4 ? 32 : 128
+  const fits = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits)
+  if (version === 0 || rest.length > 0 || !fits)
+    throw new Error(`must list IP addresses or CIDR ranges; ${JSON.stringify(text)} is neither`)
+  return text
+}
+
+function parseMultiaddr(text: string): string {
+  try {
+    const address = multiaddr(text)
+    if (address.getComponents().length === 0 || text.includes('/p2p/')) throw new Error('not a listening address')
+    return address.toString()
+  } catch {
+    throw new Error(`must list multiaddrs without /p2p, such as /dns4/bridge.example/tcp/8081; ${JSON.stringify(text)} is none`)
+  }
+}
+
+function parseLogLevel(text: string): LogLevel {
+  const level = LOG_LEVELS.find((known) => known === text)
+  if (level === undefined) throw new Error(`must be one of ${LOG_LEVELS.join(', ')}`)
+  return level
+}
+
+/** RFC 7064 and RFC 7065, with `user:password@` before a TURN host; those have no form for credentials. */
+function parseIceServer(text: string): IceServer {
+  const match = /^(stuns?|turns?):(?:([^:@]+):([^@]+)@)?([^@\s?]+(?:\?transport=(?:udp|tcp))?)$/.exec(text)
+  const [, scheme = '', username, credential, rest = ''] = match ?? []
+  if (match === null || rest.startsWith('/'))
+    throw new Error('must list servers such as stun:stun.example:3478 or turn:user:password@turn.example:3478')
+  const isTurn = scheme.startsWith('turn')
+  if (isTurn && credential === undefined) throw new Error('has a TURN server without user:password@; browsers refuse it')
+  if (!isTurn && credential !== undefined) throw new Error('has a STUN server with a password; STUN takes none')
+  return isTurn ? { urls: [`${scheme}:${rest}`], username, credential } : { urls: [`${scheme}:${rest}`] }
+}

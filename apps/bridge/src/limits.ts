@@ -1,0 +1,83 @@
+/**
+ * Every cap of the bridge alone, each with its reason. Caps that both ends of a protocol must know are in packages/shared/src/limits.ts.
+ * A queue, map, rate or wait that is not bounded by something here is a fault.
+ */
+const SECOND = 1_000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+
+/** Sessions. */
+
+/** How long a login lasts. Short enough that a stolen access token soon ends, long enough that renewing costs nothing. */
+export const SESSION_LIFE_MS = HOUR
+
+/** Login nonces remembered until their timestamps go stale. A full cache refuses logins: forgetting one would let it be replayed. About 10 MB. */
+export const MAX_NONCES = 100_000
+
+/** Guests. */
+
+/** A guest token's life: a day's visit; then come again or ask for a token. */
+export const GUEST_LIFE_MS = DAY
+/** One browser each: a guest token never leaves the bridge, so a second device cannot use it anyway. */
+export const GUEST_MAX_DEVICES = 1
+/** Enough for talk and a few photos over the relay; what goes direct is not counted. */
+export const GUEST_BYTES_PER_DAY = 200_000_000
+/** 500 kB/s: a picture in a second or two, and a hundred busy guests fill no gigabit line. */
+export const GUEST_BYTES_PER_SECOND = 500_000
+/** Guests at once, expired ones not counted: with their daily bytes this bounds what strangers cost at 100 GB a day. */
+export const MAX_GUESTS = 500
+
+/** The first token. */
+
+/** What is printed at the first start is for the operator's own devices and a few friends; the rest get tokens of their own. */
+export const FIRST_TOKEN_MAX_DEVICES = 10
+
+/** Tokens. */
+
+/** Characters of a label: one line of a table. */
+export const MAX_LABEL_LENGTH = 64
+/** Tokens of the operator; the list is read whole by the command line. */
+export const MAX_TOKENS = 10_000
+
+/** Attempts. Buckets are chosen by a keyed hash, so their number is fixed however many addresses try. */
+export const RATE_LIMIT_BUCKETS = 65_536
+export const LOGIN_WINDOW_SECONDS = 60
+/** Points a minute for one address: a class behind one NAT logs in at nine o'clock at one point each. */
+export const LOGIN_POINTS_PER_ADDRESS = 300
+/** What a refused login costs instead of one point: fifteen wrong tokens a minute are not a person. */
+export const LOGIN_REFUSAL_POINTS = 20
+/** Logins a minute that show one token: above any class, below what would load the store. */
+export const LOGIN_POINTS_PER_TOKEN = 600
+export const GUEST_WINDOW_SECONDS = 3_600
+/** New guests an hour from one address (IPv6: from one /64). A household or a table in a café. */
+export const GUEST_POINTS_PER_ADDRESS = 20
+
+/** HTTP. */
+
+/** Body of an API request; a login with the longest name has under 2 KB. */
+export const MAX_API_BODY_BYTES = 8 * 1024
+
+/** Usage. */
+
+/** How often relayed bytes are written down: what a crash can forget of a token's day. */
+export const USAGE_FLUSH_MS = 5 * SECOND
+/** Days of usage kept: today decides, the rest is for the operator to look at. */
+export const USAGE_KEPT_DAYS = 31
+
+/** Housekeeping: how often expired guests and old usage are removed. */
+export const HOUSEKEEPING_MS = 10 * MINUTE
+
+/** Administration. */
+
+/** A Unix socket's path has 108 bytes on Linux and 104 on macOS, with a zero at the end. */
+export const MAX_SOCKET_PATH_BYTES = 100
+/** How long the command line waits for the bridge on its own machine. */
+export const CONTROL_TIMEOUT_MS = 5 * SECOND
+/** `footbridge peers --watch` processes at once; each holds a socket and a listener. */
+export const MAX_CONTROL_WATCHERS = 16
+
+/** Stopping. */
+
+/** After this the process leaves whatever still hangs. Below the ten seconds that container runtimes give. */
+export const STOP_DEADLINE_MS = 8 * SECOND
