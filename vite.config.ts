@@ -11,7 +11,8 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 export default defineConfig({
   root: here('apps/web'),
   plugins: [svelte()],
-  build: { outDir: here('apps/web/dist'), emptyOutDir: true, target: 'es2023' },
+  // The manifest tells the size budgets which chunk is which (.size-limit.mjs).
+  build: { outDir: here('apps/web/dist'), emptyOutDir: true, target: 'es2023', manifest: true },
   test: {
     root: here('.'),
     include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'e2e/helpers/**/*.test.ts'],

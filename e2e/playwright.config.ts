@@ -3,8 +3,8 @@
  * Run them with `npm run e2e`, which finds a Chromium and makes a network for WebRTC.
  */
 import { defineConfig } from '@playwright/test'
-import { findChromium } from '../scripts/chromium.ts'
-import { workers } from '../scripts/namespace.ts'
+import { findChromium } from './helpers/chromium.ts'
+import { workers } from './helpers/namespace.ts'
 
 const executablePath = findChromium()
 

@@ -2,11 +2,11 @@
  * `npm run e2e [-- <playwright arguments>]`: builds the web app if need be and runs the journeys, for example `npm run e2e -- 06-file --headed`.
  */
 import { spawnSync } from 'node:child_process'
-import { ensureChromium } from './chromium.ts'
-import { inNamespace } from './namespace.ts'
+import { ensureChromium } from '../e2e/helpers/chromium.ts'
+import { inNamespace } from '../e2e/helpers/namespace.ts'
 import { pinnedEnv, root } from './steps.ts'
 
-const env = pinnedEnv({ FOOTBRIDGE_CHROMIUM: ensureChromium() })
+const env = pinnedEnv({ CHROMIUM_PATH: ensureChromium() })
 const build = spawnSync('node', ['scripts/build-when-stale.ts'], { cwd: root, stdio: 'inherit', env })
 if (build.status === 0) {
   const [program = '', ...args] = inNamespace(['playwright', 'test', '--config', 'e2e/playwright.config.ts', ...process.argv.slice(2)])

@@ -3,17 +3,17 @@
  * against a real bridge. Ends in one line with the sum; anything that failed, or never ran, makes the exit code 1.
  */
 import { checks } from './checks.ts'
-import { ensureChromium } from './chromium.ts'
-import { inNamespace } from './namespace.ts'
+import { ensureChromium } from '../e2e/helpers/chromium.ts'
+import { inNamespace } from '../e2e/helpers/namespace.ts'
 import { report, runSteps, type Count, type Step } from './steps.ts'
 
 const chromium = ensureChromium()
 const build: Step = { name: 'web app builds', command: ['vite', 'build', '--logLevel', 'warn'] }
-const size: Step = { name: 'size budgets', command: ['size-limit', '--json'], count: undefined }
+const size: Step = { name: 'size budgets', command: ['size-limit'] }
 const journeys: Step = {
   name: 'journeys',
   command: inNamespace(['playwright', 'test', '--config', 'e2e/playwright.config.ts', '--reporter=list,json']),
-  env: { FOOTBRIDGE_CHROMIUM: chromium, PLAYWRIGHT_JSON_OUTPUT_NAME: '{report}' },
+  env: { CHROMIUM_PATH: chromium, PLAYWRIGHT_JSON_OUTPUT_NAME: '{report}' },
   live: true,
   count: countPlaywright,
 }

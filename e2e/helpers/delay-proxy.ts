@@ -39,13 +39,14 @@ export async function startDelayProxy(targetPort: number, oneWayMs: number): Pro
 }
 
 function carry(from: Socket, to: Socket, firstMs: number, laterMs: number, count: (bytes: number) => void): void {
-  const openedAt = performance.now()
-  let clearAt = openedAt + firstMs
+  const queue: (() => void)[] = []
+  let clearAt = performance.now() + firstMs
+  // Each timer takes the head of the queue, not its own work: timers are rounded to milliseconds and might overtake each other.
   const later = (work: () => void): void => {
-    // Never before what was sent earlier: order is kept even while the first bytes wait longer.
+    if (laterMs === 0) return work()
     clearAt = Math.max(clearAt, performance.now() + laterMs)
-    if (laterMs === 0) work()
-    else setTimeout(work, clearAt - performance.now())
+    queue.push(work)
+    setTimeout(() => queue.shift()?.(), clearAt - performance.now())
   }
   from.on('data', (chunk: Buffer) => {
     count(chunk.length)

@@ -5,13 +5,13 @@ import { chromium } from '@playwright/test'
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { pinnedEnv, root } from './steps.ts'
+import { pinnedEnv, root } from '../../scripts/steps.ts'
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
 
-/** The executable: $FOOTBRIDGE_CHROMIUM, one on the PATH, or Playwright's own; undefined when there is none. */
+/** The executable: $CHROMIUM_PATH, one on the PATH, or Playwright's own; undefined when there is none. */
 export function findChromium(): string | undefined {
-  const named = process.env['FOOTBRIDGE_CHROMIUM']
+  const named = process.env['CHROMIUM_PATH']
   if (named !== undefined) return named
   const folders = (process.env['PATH'] ?? '').split(delimiter)
   const onPath = NAMES.flatMap((name) => folders.map((folder) => join(folder, name))).find(isExecutable)
@@ -29,7 +29,7 @@ export function ensureChromium(): string {
   }
   if (findChromium() === undefined) run('playwright', ['install', 'chromium'])
   const installed = findChromium()
-  if (installed === undefined) throw new Error('no Chromium: install one, or name it in FOOTBRIDGE_CHROMIUM')
+  if (installed === undefined) throw new Error('no Chromium: install one, or name it in CHROMIUM_PATH')
   return installed
 }
 

@@ -1,0 +1,26 @@
+/** What every bench gives back, and how it is shown. */
+
+export interface Row {
+  readonly bench: string
+  readonly subject: string
+  readonly metric: string
+  readonly unit: string
+  readonly value: number
+}
+
+export interface Bench {
+  /** One line: what is compared with what. */
+  readonly title: string
+  run(note: (line: string) => void): Promise<Row[]>
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+}
+
+/** Rounded to what the measurement can carry: three digits. */
+export function print(row: Row): string {
+  const value = Math.abs(row.value) >= 100 ? row.value.toFixed(0) : row.value.toPrecision(3)
+  return `${row.subject.padEnd(28)} ${row.metric.padEnd(34)} ${value.padStart(9)} ${row.unit}`
+}
