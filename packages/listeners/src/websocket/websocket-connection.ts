@@ -1,0 +1,98 @@
+/**
+ * One accepted WebSocket as a libp2p MultiaddrConnection, with backpressure both ways and an abort that really closes the socket.
+ * The stock @libp2p/websockets aborts with close code 1006, which is illegal and ignored (the socket stays), never pauses the sender and polls for drain.
+ * Not here: who may come in and how many (websocket-listener.ts).
+ */
+import type { AbortOptions, Logger } from '@libp2p/interface'
+import { AbstractMultiaddrConnection, type SendResult } from '@libp2p/utils'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import type { Uint8ArrayList } from 'uint8arraylist'
+import type { RawData, WebSocket } from 'ws'
+
+/** Bytes waiting in the socket at which the writer is told to wait. Two full relay windows; more only adds delay. */
+const HIGH_WATER_BYTES = 512 * 1024
+/** Bytes waiting below which the writer may go on; half, so that the socket never runs dry between. */
+const LOW_WATER_BYTES = HIGH_WATER_BYTES / 2
+/** Bytes of one message: below the 1 MiB that our own server takes, above the 64 KiB of a noise frame so that a batch costs one header. */
+const MAX_MESSAGE_BYTES = 256 * 1024
+/** How long a polite close may take before the socket is cut. */
+const CLOSE_DEADLINE_MS = 1_000
+
+export interface WebSocketConnectionInit {
+  readonly socket: WebSocket
+  readonly remoteAddr: Multiaddr
+  readonly log: Logger
+}
+
+export class WebSocketConnection extends AbstractMultiaddrConnection {
+  readonly #socket: WebSocket
+  #waitsForDrain = false
+
+  constructor({ socket, remoteAddr, log }: WebSocketConnectionInit) {
+    super({ remoteAddr, log, direction: 'inbound' })
+    this.#socket = socket
+    socket.binaryType = 'nodebuffer'
+    socket.on('message', (data: RawData, isBinary: boolean) => {
+      if (isBinary && Buffer.isBuffer(data)) this.onData(data)
+      else this.abort(new Error('libp2p speaks binary frames only'))
+    })
+    socket.on('error', (error) => {
+      this.abort(error)
+    })
+    socket.once('close', (code: number) => {
+      if (this.status !== 'open' && this.status !== 'closing') return
+      // 1006 is ws's word for "no close frame came": the remote vanished.
+      if (code === 1006) this.onRemoteReset()
+      else this.onTransportClosed()
+    })
+  }
+
+  override sendData(data: Uint8ArrayList): SendResult {
+    const { byteLength } = data
+    for (let offset = 0; offset < byteLength; offset += MAX_MESSAGE_BYTES) {
+      this.#socket.send(data.subarray(offset, Math.min(byteLength, offset + MAX_MESSAGE_BYTES)), { binary: true }, this.#onWritten)
+    }
+    this.#waitsForDrain = this.#socket.bufferedAmount >= HIGH_WATER_BYTES
+    return { sentBytes: byteLength, canSendMore: !this.#waitsForDrain }
+  }
+
+  /** Runs when the kernel took a message, which is the moment the buffer shrank: no polling. */
+  readonly #onWritten = (): void => {
+    if (!this.#waitsForDrain || this.#socket.bufferedAmount > LOW_WATER_BYTES) return
+    this.#waitsForDrain = false
+    this.safeDispatchEvent('drain')
+  }
+
+  override sendReset(): void {
+    this.#socket.terminate()
+  }
+
+  override async sendClose(options?: AbortOptions): Promise<void> {
+    const socket = this.#socket
+    if (socket.readyState === socket.CLOSED) return
+    await new Promise<void>((resolve) => {
+      const cut = (): void => {
+        socket.terminate()
+      }
+      const deadline = setTimeout(cut, CLOSE_DEADLINE_MS)
+      options?.signal?.addEventListener('abort', cut)
+      socket.once('close', () => {
+        clearTimeout(deadline)
+        options?.signal?.removeEventListener('abort', cut)
+        resolve()
+      })
+      socket.close(1000)
+      // A paused socket would never read the other side's answer.
+      socket.resume()
+      if (options?.signal?.aborted === true) cut()
+    })
+  }
+
+  override sendPause(): void {
+    this.#socket.pause()
+  }
+
+  override sendResume(): void {
+    this.#socket.resume()
+  }
+}
