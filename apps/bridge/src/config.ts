@@ -225,10 +225,16 @@ function refuseUnknownVariables(env: Readonly<Record<string, string | undefined>
   const known = new Set<string>(Object.values(SETTINGS).map((definition) => definition.env))
   for (const variable of Object.keys(env)) {
     if (!variable.startsWith('FOOTBRIDGE_') || known.has(variable)) continue
-    const near = [...known].find((name) => name.replaceAll('_', '') === variable.toUpperCase().replaceAll('_', ''))
-    const hint = near === undefined ? `known are ${[...known].join(', ')}` : `did you mean ${near}?`
-    throw new ConfigError(`${variable} is not a setting: unset it, or correct it; ${hint}`)
+    const near = [...known].find((name) => isNear(name, variable))
+    const hint = near === undefined ? 'footbridge start --help lists all of them' : `did you mean ${near}?`
+    throw new ConfigError(`${variable} is not a setting: unset or correct it; ${hint}`)
   }
+}
+
+/** The same letters in another order, case or grouping: what slips of the fingers make. */
+function isNear(known: string, typed: string): boolean {
+  const letters = (name: string): string => [...name.toUpperCase().replaceAll('_', '')].toSorted().join('')
+  return letters(known) === letters(typed)
 }
 
 function nonEmpty(text: string): string {

@@ -1,0 +1,133 @@
+/**
+ * The command line: which commands and options there are, and their help. Each command's work is in a file of its own beside this one.
+ */
+import { Command, CommanderError, Option } from 'commander'
+import type { DestinationStream } from 'pino'
+import { ConfigError, readConfig, SETTINGS, type Config, type Flags, type SettingName } from '../config.ts'
+import { CommandError, type Console } from './console.ts'
+import { peersCommand, type PeersFlags } from './peers-command.ts'
+import { createTokenCommand, listTokensCommand, revokeTokenCommand, showTokenCommand, type CreateFlags } from './token-commands.ts'
+
+/** What the other commands need of the settings: where the store is, and what login links begin with. */
+const SHARED_SETTINGS: readonly SettingName[] = ['dataDir', 'publicUrl', 'host', 'port']
+
+export interface ProgramDependencies {
+  readonly console: Console
+  /** The log's stream, asked for when a bridge starts. */
+  readonly openLog: () => DestinationStream
+}
+
+/** Runs one command. @param args without the program's own name. @returns the exit code; every failure has been told by then. */
+export async function runProgram(args: readonly string[], dependencies: ProgramDependencies): Promise<number> {
+  const { console } = dependencies
+  try {
+    await createProgram(dependencies).parseAsync([...args], { from: 'user' })
+    return 0
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0
+    console.complain(`${explain(error)}\n`)
+    return 1
+  }
+}
+
+/** One line for whatever a person can mend; the stack for a fault of ours. */
+function explain(error: unknown): string {
+  if (error instanceof CommanderError) return explainUsage(error)
+  if (error instanceof ConfigError || error instanceof CommandError) return `footbridge: ${error.message}`
+  if (error instanceof Error && error.name === 'FootbridgeError') return `footbridge: ${error.message}`
+  return `footbridge: a fault: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
+}
+
+function explainUsage(error: CommanderError): string {
+  if (error.code === 'commander.help') return 'footbridge: token needs one of create, list, show and revoke: see footbridge token --help'
+  const reason = error.message
+    .replace(/^error: /, '')
+    .replaceAll(/\s*\n\s*/g, ' ')
+    .trim()
+  const isUnknownCommand = error.code === 'commander.excessArguments' && reason.includes("'start'")
+  return `footbridge: ${isUnknownCommand ? 'there is no such command' : reason}: see footbridge --help`
+}
+
+function createProgram({ console, openLog }: ProgramDependencies): Command {
+  const program = new Command('footbridge')
+    .description('A person with nothing but a web browser becomes a peer of a libp2p network.')
+    .version(console.version, '-v, --version', 'print the version')
+    .helpOption('-h, --help', 'show this')
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => console.print(text), writeErr: () => {} })
+    .showSuggestionAfterError(true)
+    .addHelpText('after', formatSettings)
+
+  const configOf = (command: Command): Config => readConfig(command.opts<Flags>(), console.env)
+
+  const start = program
+    .command('start', { isDefault: true })
+    .description('run the bridge (the default: footbridge --port 9000 runs it too)')
+    .action(async (_flags, command: Command) => {
+      const config = configOf(command)
+      // libp2p and all the rest take most of a second to load; the other commands do without.
+      const { startCommand } = await import('./start-command.ts')
+      await startCommand(config, console, openLog())
+    })
+  for (const name of Object.keys(SETTINGS) as SettingName[]) addSetting(start, name)
+
+  const token = program.command('token').description('make, list and revoke bridge tokens, while the bridge runs or not')
+  const add = (parent: Command, usage: string, description: string): Command => {
+    const command = parent.command(usage).description(description)
+    for (const name of SHARED_SETTINGS) addSetting(command, name)
+    return command.option('--json', 'print JSON and nothing else')
+  }
+  const isJson = (command: Command): boolean => command.opts<{ json?: true }>().json === true
+
+  add(token, 'create', 'make a token; its text and login link are shown once')
+    .option('--label <text>', 'whose it is or what it is for', 'unnamed')
+    .option('--expires <when>', '12h, 30d, 2w, 1y, 2026-12-31 (to the end of that day) or never', 'never')
+    .option('--devices <number>', 'how many devices it may enrol, or none for no limit', '5')
+    .option('--per-day <amount>', 'what it may relay a day (UTC), such as 500MB or 1GB, or none for no limit', 'none')
+    .option('--rate <rate>', 'how fast it may relay, such as 2MB/s, or none for no limit', 'none')
+    .action((_flags, command: Command) => createTokenCommand(configOf(command), console, command.opts<CreateFlags>(), isJson(command)))
+
+  add(token, 'list', 'all tokens, with what they have used today').action((_flags, command: Command) =>
+    listTokensCommand(configOf(command), console, isJson(command)),
+  )
+
+  add(token, 'show <id-or-label>', 'one token and its devices').action((idOrLabel: string, _flags, command: Command) =>
+    showTokenCommand(configOf(command), console, idOrLabel, isJson(command)),
+  )
+
+  add(token, 'revoke <id-or-label>', 'end a token for good, with its sessions and circuits').action(
+    (idOrLabel: string, _flags, command: Command) => revokeTokenCommand(configOf(command), console, idOrLabel, isJson(command)),
+  )
+
+  add(program, 'peers', 'the virtual peers of the running bridge')
+    .option('--watch', 'stay and show every change')
+    .option('--all', 'sessions that are not reachable at the moment too')
+    .action((_flags, command: Command) => {
+      const { json = false, watch = false, all = false } = command.opts<Partial<PeersFlags>>()
+      return peersCommand(configOf(command), console, { json, watch, all })
+    })
+
+  return program
+}
+
+function addSetting(command: Command, name: SettingName): void {
+  const { flag, env, help, default: fallback, reason } = SETTINGS[name]
+  const option = new Option(flag, `${help} [${fallback ?? 'none'}] (${env})\n${reason}`)
+  // Commander names options after their flags; the table names them after what they are.
+  option.attributeName = () => name
+  command.addOption(option)
+}
+
+function formatSettings(): string {
+  return [
+    '',
+    'Examples:',
+    '  footbridge                                          run the bridge at http://localhost:8080',
+    '  footbridge --port 9000 --guests                     another port, visitors welcome',
+    '  footbridge token create --label "Alice" --expires 30d --devices 2',
+    '  footbridge token revoke "Alice"',
+    '  footbridge peers --watch',
+    '',
+    'footbridge start --help lists every setting with its default and reason.',
+  ].join('\n')
+}

@@ -1,0 +1,134 @@
+/**
+ * `footbridge start`: takes the data folder, builds the bridge, says where it is, and waits to be asked to stop.
+ * Not here: what a bridge is made of (../bridge.ts), and signals (../main.ts).
+ */
+import { accessSync, constants } from 'node:fs'
+import { createServer } from 'node:net'
+import type { DestinationStream } from 'pino'
+import { controlPath } from '../admin/control-path.ts'
+import { createControlServer } from '../admin/control-server.ts'
+import { lockDataDir, prepareDataDir, reasonOf } from '../admin/data-dir.ts'
+import { createBridge } from '../bridge.ts'
+import { ConfigError, type Config } from '../config.ts'
+import { STOP_DEADLINE_MS } from '../limits.ts'
+import { createLog } from '../telemetry/log.ts'
+import { formatBanner, insecureWarning } from './banner.ts'
+import { CommandError, type Console } from './console.ts'
+import { openStore } from './operator.ts'
+
+/** A token command holds the lock for milliseconds; another bridge for good. */
+const LOCK_WAIT_MS = 1_000
+
+export async function startCommand(given: Config, console: Console, logDestination: DestinationStream): Promise<void> {
+  const config = { ...given, dataDir: prepareDataDir(given.dataDir) }
+  const lock = lockDataDir(config.dataDir, LOCK_WAIT_MS)
+  if (lock === undefined)
+    throw new CommandError(`another bridge is running on ${config.dataDir}: stop it, or give this one its own folder with --data-dir`)
+  try {
+    checkTlsFiles(config)
+    await checkPort(config.host, config.port, '--port')
+    await checkPort(config.host, config.p2pPort, '--p2p-port')
+    await runBridge(config, console, logDestination)
+  } finally {
+    lock.release()
+  }
+}
+
+async function runBridge(config: Config, console: Console, logDestination: DestinationStream): Promise<void> {
+  const log = createLog({ level: config.logLevel, destination: logDestination })
+  const storage = openStore(config.dataDir)
+  const { clock, randomBytes, version } = console
+  const bridge = createBridge(config, { storage, log, clock, randomBytes, version })
+  let control: ReturnType<typeof createControlServer> | undefined
+  try {
+    const started = await bridge.start()
+    control = createControlServer({ app: started.admin, path: controlPath(config.dataDir, console) })
+    await control.start()
+    const first = await started.tokens.ensureFirst()
+    const warning = insecureWarning(config)
+    if (warning !== undefined) console.complain(warning)
+    console.print(formatBanner(config, { ...started, firstToken: first?.token }, { colour: console.isTerminal }))
+    log.info({ signal: await console.stopRequested }, 'stopping')
+  } catch (error) {
+    throw explain(error, config)
+  } finally {
+    const isInTime = await withDeadline(stopAll([() => control?.stop(), () => bridge.stop(), () => storage.close()]), STOP_DEADLINE_MS)
+    if (isInTime) log.info('stopped')
+    else log.warn('gave up waiting for connections to end')
+  }
+}
+
+/** In order, each whether or not those before failed; then the first failure. */
+async function stopAll(steps: readonly (() => Promise<void> | undefined)[]): Promise<void> {
+  const failures: unknown[] = []
+  for (const step of steps) {
+    try {
+      await step()
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw failures[0]
+}
+
+async function withDeadline(work: Promise<void>, ms: number): Promise<boolean> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const deadline = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms)
+  })
+  try {
+    return await Promise.race([work.then(() => true), deadline])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function checkTlsFiles({ tls }: Config): void {
+  if (tls === undefined) return
+  for (const [flag, file] of [
+    ['--tls-cert', tls.certFile],
+    ['--tls-key', tls.keyFile],
+  ] as const) {
+    try {
+      accessSync(file, constants.R_OK)
+    } catch (error) {
+      const reason = error instanceof Error && 'code' in error && error.code === 'ENOENT' ? 'there is no such file' : reasonOf(error)
+      throw new ConfigError(`${flag} ${file} cannot be read (${reason}): give the path of a PEM file that this user may read`)
+    }
+  }
+}
+
+/** Tries the port before anything is built on it, so that the line names the right flag. */
+async function checkPort(host: string, port: number, flag: '--port' | '--p2p-port'): Promise<void> {
+  const server = createServer()
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen({ host, port, exclusive: true }, resolve)
+    })
+  } catch (error) {
+    throw explainPort(error, host, port, flag) ?? error
+  }
+  await new Promise((resolve) => server.close(resolve))
+}
+
+function explainPort(error: unknown, host: string, port: number, flag: string): CommandError | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  switch (code) {
+    case 'EADDRINUSE':
+      return new CommandError(`port ${port} on ${host} is taken: stop the program that has it, or choose another port with ${flag}`)
+    case 'EACCES':
+      return new CommandError(
+        `port ${port} on ${host} is not for this user (ports below 1024 need privileges): choose another with ${flag}`,
+      )
+    case 'EADDRNOTAVAIL':
+      return new CommandError(`--host ${host} is not an address of this machine: use 127.0.0.1, 0.0.0.0, or one that it has`)
+    default:
+      return undefined
+  }
+}
+
+/** What a person can mend is said in one line; anything else keeps its stack. */
+function explain(error: unknown, config: Config): unknown {
+  return explainPort(error, config.host, config.port, '--port or --p2p-port') ?? error
+}
