@@ -65,7 +65,7 @@ async function dialAndReserve(): Promise<number> {
     connectionGater: { denyDialMultiaddr: () => false },
     services: { identify: identify(), ping: ping() },
   })
-  await node.handle(RAW, (stream) => void stream.addEventListener('message', ({ data }) => (received += data.byteLength)), limited)
+  await node.handle(RAW, (stream) => stream.addEventListener('message', ({ data }) => (received += data.byteLength)), limited)
   const transports = (node as unknown as { components: { transportManager: { listen(addrs: unknown[]): Promise<void> } } }).components
   await transports.transportManager.listen([multiaddr(`${session.firstHops[0]}/p2p-circuit`)])
   if (!node.getMultiaddrs().some((address) => address.toString().includes('/p2p-circuit'))) throw new Error('no reservation')

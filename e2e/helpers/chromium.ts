@@ -22,7 +22,7 @@ export function findChromium(): string | undefined {
 export function ensureChromium(): string {
   const found = findChromium()
   if (found !== undefined) return found
-  console.log('no Chromium found: installing one')
+  process.stderr.write('no Chromium found: installing one\n')
   if (process.getuid?.() === 0 && existsSync('/etc/debian_version')) {
     run('apt-get', ['update', '-qq'])
     run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium'])

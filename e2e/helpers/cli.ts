@@ -1,6 +1,8 @@
 /**
  * The operator's commands, run as a person runs them, beside a bridge that is running.
  */
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { Child, type Exit } from './child.ts'
 import { FOOTBRIDGE, LOGIN_LINK, type Bridge } from './start-bridge.ts'
 
@@ -42,10 +44,20 @@ export async function tokenCommand(bridge: Bridge, ...args: readonly string[]): 
 export interface PeerRow {
   readonly peer: string
   readonly name: string
+  readonly state: string
+  readonly tokenId: string
 }
 
 /** What `footbridge peers --json` prints: who is reachable now. */
 export async function listPeers(bridge: Bridge): Promise<PeerRow[]> {
   const output = await succeed(bridge, ['peers', '--json'])
   return JSON.parse(output) as PeerRow[]
+}
+
+/** Moves a token's end into the past, in the store itself: no journey waits for a day to go by. */
+export function expireToken(bridge: Bridge, id: string): void {
+  const database = new DatabaseSync(join(bridge.dataDir, 'footbridge.db'))
+  const { changes } = database.prepare('UPDATE tokens SET expires_at = ? WHERE id = ?').run(Date.now() - 1000, id)
+  database.close()
+  if (changes !== 1) throw new Error(`no token ${id}`)
 }

@@ -11,8 +11,11 @@ export interface DelayProxy {
   stop(): Promise<void>
 }
 
-/** @param oneWayMs added in each direction, so a round trip gains twice that. */
-export async function startDelayProxy(targetPort: number, oneWayMs: number): Promise<DelayProxy> {
+/**
+ * @param oneWayMs added in each direction, so a round trip gains twice that.
+ * @param port where to listen; 0 lets the system choose.
+ */
+export async function startDelayProxy(targetPort: number, oneWayMs: number, port = 0): Promise<DelayProxy> {
   const sockets = new Set<Socket>()
   const bytes = { up: 0, down: 0 }
   const server = createServer((client) => {
@@ -27,7 +30,7 @@ export async function startDelayProxy(targetPort: number, oneWayMs: number): Pro
     carry(client, target, oneWayMs * 3, oneWayMs, (count) => (bytes.up += count))
     carry(target, client, oneWayMs, oneWayMs, (count) => (bytes.down += count))
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   return {
     port: (server.address() as AddressInfo).port,
     bytes,

@@ -42,6 +42,7 @@ await node.handle(
 
 const address = multiaddr(process.argv[2])
 const connection = await node.dial(address)
+connection.addEventListener('close', () => print({ event: 'closed' }))
 print({ event: 'connected', self: node.peerId.toString(), remote: connection.remotePeer.toString(), encryption: connection.encryption })
 print({ event: 'pinged', ms: await node.services.ping.ping(address) })
 
@@ -50,7 +51,7 @@ for await (const text of createInterface({ input: process.stdin })) {
   const id = crypto.randomUUID()
   await write(outbox, { type: 'text', id, at: Date.now(), text })
   const answer = await read(outbox)
-  print({ event: answer.type, text, sameId: answer.id === id })
+  print({ event: answer.type, text: text.slice(0, 40), sameId: answer.id === id })
 }
 await node.stop()
 process.exit(0)

@@ -1,0 +1,209 @@
+/**
+ * Point 2: logging in. Where the secrets are, and where they are not; what a person reads when it does not work; coming back without asking.
+ */
+import { chromium, type Page } from '@playwright/test'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { App } from '../helpers/app.ts'
+import { findChromium } from '../helpers/chromium.ts'
+import { createToken, expireToken, revokeToken } from '../helpers/cli.ts'
+import { pattern, words } from '../helpers/words.ts'
+import { expect, test } from './fixtures.ts'
+
+test('takes the token out of the address bar before anything is asked of the bridge', async ({ page, bridge }) => {
+  const { link, text } = await createToken(bridge, 'alice')
+  const seen: string[] = []
+  page.on('request', (request) => {
+    seen.push(request.url())
+    if (request.url().includes('/api/')) seen.push(page.url())
+  })
+  await new App(page).arrive(link, 'alice')
+  expect(seen.some((url) => url.includes('/api/'))).toBe(true)
+  expect(seen.filter((url) => url.includes(text))).toEqual([])
+  expect(page.url()).not.toContain('token')
+  expect(await page.evaluate(() => JSON.stringify([history.state, { ...localStorage }, { ...sessionStorage }]))).not.toContain(text)
+})
+
+test.describe('says in a plain sentence that a token', () => {
+  const unknown = `fb1_${'A'.repeat(43)}`
+
+  test('is not of this bridge', async ({ page, bridge }) => {
+    await page.goto(`${bridge.origin}/#token=${unknown}`)
+    await expect(new App(page).trouble).toHaveText(words('error_token_unknown'))
+  })
+
+  test('is none at all', async ({ page, bridge }) => {
+    await page.goto(bridge.origin)
+    const app = new App(page)
+    await app.submitToken('open sesame')
+    await expect(app.trouble).toHaveText(words('arrive_field_malformed'))
+  })
+
+  test('has expired', async ({ page, bridge }) => {
+    const token = await createToken(bridge, 'alice')
+    expireToken(bridge, token.id)
+    await page.goto(token.link)
+    await expect(new App(page).trouble).toHaveText(words('error_token_expired'))
+  })
+
+  test('is revoked', async ({ page, bridge }) => {
+    const token = await createToken(bridge, 'alice')
+    await revokeToken(bridge, token.id)
+    await page.goto(token.link)
+    await expect(new App(page).trouble).toHaveText(words('error_token_revoked'))
+  })
+
+  test('has as many devices as it may', async ({ page, person }) => {
+    const alice = await person('alice', ['--devices', '1'])
+    await page.goto(alice.token.link)
+    await expect(new App(page).trouble).toHaveText(words('error_token_devices_full'))
+  })
+
+  test('was tried too often from here', async ({ page, bridge }) => {
+    const app = new App(page)
+    const answers: number[] = []
+    page.on('response', (response) => {
+      if (response.url().endsWith('/api/v1/sessions')) answers.push(response.status())
+    })
+    await page.goto(bridge.origin)
+    await expect(async () => {
+      const before = answers.length
+      await app.submitToken(unknown)
+      await expect.poll(() => answers.length).toBeGreaterThan(before)
+      expect(answers.at(-1)).toBe(429)
+    }).toPass({ intervals: [0], timeout: 20_000 })
+    await expect(app.trouble).toHaveText(pattern('error_rate_limited'))
+    expect(answers.length).toBeGreaterThan(5)
+    expect(answers.length).toBeLessThan(40)
+  })
+})
+
+test('keeps the private key in the browser: it is in IndexedDB and in nothing that leaves', async ({ page, bridge }) => {
+  const sent: Buffer[] = []
+  page.on('request', (request) =>
+    sent.push(Buffer.from(request.url()), Buffer.from(JSON.stringify(request.headers())), request.postDataBuffer() ?? Buffer.alloc(0)),
+  )
+  page.on('websocket', (socket) => socket.on('framesent', ({ payload }) => sent.push(Buffer.from(payload))))
+  const { link } = await createToken(bridge, 'alice')
+  await new App(page).arrive(link, 'alice')
+
+  const key = Buffer.from(await readPrivateKey(page))
+  expect(key.length).toBeGreaterThanOrEqual(32)
+  // A libp2p key is four bytes of protobuf, the 32-byte seed, then the public half, which is no secret.
+  const seed = key.subarray(4, 36)
+  const all = Buffer.concat(sent)
+  expect(all.length).toBeGreaterThan(1000)
+  const forms = [seed, ...(['hex', 'base64', 'base64url'] as const).map((form) => Buffer.from(seed.toString(form).slice(0, 40)))]
+  expect(forms.map((form) => all.includes(form))).toEqual(forms.map(() => false))
+})
+
+test('comes back logged in after a reload', async ({ person }) => {
+  const alice = await person('alice')
+  await alice.page.reload()
+  await alice.app.online()
+})
+
+test('comes back logged in, as the same peer, after the browser was closed', async ({ bridge }) => {
+  const folder = await mkdtemp(join(tmpdir(), 'footbridge-profile-'))
+  const executablePath = findChromium()
+  const options = executablePath === undefined ? {} : { executablePath }
+  try {
+    const { link } = await createToken(bridge, 'alice')
+    const first = await chromium.launchPersistentContext(folder, options)
+    const page = await first.newPage()
+    await new App(page).arrive(link, 'alice')
+    const key = await readPrivateKey(page)
+    await first.close()
+
+    const second = await chromium.launchPersistentContext(folder, options)
+    const again = await second.newPage()
+    await again.goto(bridge.origin)
+    await new App(again).online()
+    expect(await readPrivateKey(again)).toEqual(key)
+    await second.close()
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})
+
+test('uses no cookies', async ({ page, bridge }) => {
+  const set: string[] = []
+  page.on('response', async (response) => {
+    if ((await response.headerValue('set-cookie').catch(() => null)) !== null) set.push(response.url())
+  })
+  const { link } = await createToken(bridge, 'alice')
+  await new App(page).arrive(link, 'alice')
+  expect(await page.context().cookies()).toEqual([])
+  expect(set).toEqual([])
+})
+
+test('lets an app on another origin read the session API, refusals included', async ({ page, bridge }) => {
+  const elsewhere = createServer((_request, response) => response.setHeader('content-type', 'text/html').end('<p>another app</p>'))
+  await new Promise<void>((resolve) => elsewhere.listen(0, '127.0.0.1', resolve))
+  try {
+    await page.goto(`http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}`)
+    const seen = await page.evaluate(async (api) => {
+      const about = await fetch(`${api}/bridge`)
+      const headers = { 'content-type': 'application/json', authorization: 'Bearer none' }
+      const login = await fetch(`${api}/sessions`, { method: 'POST', headers, body: '{}' })
+      const current = await fetch(`${api}/sessions/current`, { headers })
+      const problems = [login, current].map(async (response) => [response.status, ((await response.json()) as { code: string }).code])
+      return { about: Object.keys((await about.json()) as object), problems: await Promise.all(problems) }
+    }, `${bridge.origin}/api/v1`)
+    expect(seen.about).toEqual(expect.arrayContaining(['peer', 'name', 'version', 'guests', 'serverTime']))
+    expect(seen.problems).toEqual([
+      [400, 'bad_request'],
+      [401, 'unauthorized'],
+    ])
+  } finally {
+    elsewhere.close()
+  }
+})
+
+test.describe('with --guests', () => {
+  test.use({ bridgeFlags: ['--guests'] })
+
+  test('lets a visitor in without a token, on one that the bridge makes', async ({ page, bridge }) => {
+    const app = new App(page)
+    await page.goto(bridge.origin)
+    await page.getByRole('button', { name: words('arrive_guest') }).click()
+    await app.giveName('bob')
+    await app.online()
+  })
+})
+
+test('offers nobody the way of a guest when the bridge has none', async ({ page, bridge }) => {
+  const facts = page.waitForResponse('**/api/v1/bridge')
+  await page.goto(bridge.origin)
+  expect(await (await facts).json()).toMatchObject({ guests: false })
+  await expect(page.getByRole('button', { name: words('arrive_enter'), exact: true })).toBeVisible()
+  await expect(page.getByRole('button', { name: words('arrive_guest') })).toHaveCount(0)
+})
+
+/** The kept identity's private key, from the browser's own database. */
+async function readPrivateKey(page: Page): Promise<number[]> {
+  return await page.evaluate(async () => {
+    for (const { name } of await indexedDB.databases()) {
+      if (name === undefined) continue
+      const database = await new Promise<IDBDatabase>((resolve, reject) => {
+        const request = indexedDB.open(name)
+        request.addEventListener('success', () => resolve(request.result))
+        request.addEventListener('error', () => reject(request.error ?? new Error('not opened')))
+      })
+      try {
+        if (!database.objectStoreNames.contains('self')) continue
+        const record = await new Promise<{ privateKey?: Uint8Array } | undefined>((resolve) => {
+          const request = database.transaction('self').objectStore('self').get('identity')
+          request.addEventListener('success', () => resolve(request.result as { privateKey?: Uint8Array } | undefined))
+        })
+        if (record?.privateKey !== undefined) return [...record.privateKey]
+      } finally {
+        database.close()
+      }
+    }
+    throw new Error('no identity in IndexedDB')
+  })
+}

@@ -1,0 +1,70 @@
+/**
+ * Point 5: two people on different tokens. Messages, what is kept, and the way from the relay to a direct path.
+ */
+import { words } from '../helpers/words.ts'
+import { expect, test, type Person } from './fixtures.ts'
+
+async function pair(person: (name: string) => Promise<Person>): Promise<[Person, Person]> {
+  const people: [Person, Person] = [await person('alice'), await person('bob')]
+  await people[0].app.open('bob')
+  return people
+}
+
+test('exchange messages, each marked delivered once the other has it', async ({ person }) => {
+  const [alice, bob] = await pair(person)
+  await alice.app.say('is this the bridge?')
+  await bob.app.open('alice')
+  await expect(bob.app.message('is this the bridge?')).toBeVisible()
+  await expect(alice.app.log.getByText(words('status_delivered'))).toBeVisible()
+  await bob.app.say('mind the gap')
+  await expect(alice.app.message('mind the gap')).toBeVisible()
+})
+
+test('keep a message for somebody who is away, say so, and deliver it when they are back', async ({ bridge, person }) => {
+  const [alice, bob] = await pair(person)
+  await alice.app.say('one')
+  await expect(alice.app.log.getByText(words('status_delivered'))).toBeVisible()
+  await bob.page.close()
+  await expect(alice.app.path('bob', 'path_none').or(alice.page.getByText(words('path_away')).first())).toBeVisible()
+
+  await alice.app.say('for later')
+  await expect(alice.app.log.getByText(new RegExp(words('status_waiting', { name: 'bob' })))).toBeVisible()
+  const page = await bob.context.newPage()
+  await page.goto(`${bridge.origin}/people/${alice.peer}`)
+  await expect(page.getByRole('log').getByText('for later', { exact: true })).toBeVisible()
+  await expect(alice.app.log.getByText(words('status_delivered'))).toBeVisible()
+})
+
+test('have their conversation after a reload and with no bridge and no network at all', async ({ bridge, person }) => {
+  const [alice, bob] = await pair(person)
+  await alice.app.say('written down')
+  await bob.app.open('alice')
+  await expect(bob.app.message('written down')).toBeVisible()
+
+  await bob.page.reload()
+  await expect(bob.app.message('written down')).toBeVisible()
+
+  await bob.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined))
+  await bridge.stop()
+  await bob.context.setOffline(true)
+  await bob.page.reload()
+  await expect(bob.app.message('written down')).toBeVisible()
+})
+
+test('go from the relay to a direct path by themselves, and show which it is with the round trip', async ({ person }) => {
+  const [alice, bob] = await pair(person)
+  await alice.app.say('closer')
+  await expect(alice.app.path('bob', 'path_direct')).toHaveAccessibleName(/\d ms/, { timeout: 30_000 })
+  await expect(bob.app.path('alice', 'path_direct')).toHaveAccessibleName(/\d ms/)
+  await alice.app.say('still here')
+  await bob.app.open('alice')
+  await expect(bob.app.message('still here')).toBeVisible()
+})
+
+test('find their bridge again after it was away, without a reload', async ({ bridge, person }) => {
+  const alice = await person('alice')
+  await bridge.stop()
+  await expect(alice.app.hop('hop_away')).toBeVisible()
+  await bridge.restart()
+  await alice.app.online()
+})

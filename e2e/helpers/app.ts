@@ -1,0 +1,143 @@
+/**
+ * The web app as a person uses it: what is on the screen and what can be done, by accessible names. Every selector of the journeys stands here.
+ */
+import { expect, type Locator, type Page } from '@playwright/test'
+import { pattern, words } from './words.ts'
+
+export class App {
+  readonly page: Page
+
+  constructor(page: Page) {
+    this.page = page
+  }
+
+  /** Opens a login link and, the first time, gives a name; ends when the peer list is on screen and the bridge is reached. */
+  async arrive(link: string, name: string): Promise<void> {
+    await this.page.goto(link)
+    await this.giveName(name)
+    await this.online()
+  }
+
+  async giveName(name: string): Promise<void> {
+    await this.page.getByLabel(words('your_name')).fill(name)
+    await this.page.getByRole('button', { name: words('naming_save') }).click()
+  }
+
+  get tokenField(): Locator {
+    return this.page.getByLabel(words('arrive_field'))
+  }
+
+  async submitToken(text: string): Promise<void> {
+    await this.tokenField.fill(text)
+    await this.page.getByRole('button', { name: words('arrive_enter'), exact: true }).click()
+  }
+
+  /** The one sentence about what went wrong. */
+  get trouble(): Locator {
+    return this.page.getByRole('alert')
+  }
+
+  /** The banner over the pages, when something needs attention. */
+  get troubles(): Locator {
+    return this.page.getByRole('region', { name: words('troubles_label') })
+  }
+
+  /** Waits until this device is reachable through its bridge. */
+  async online(): Promise<void> {
+    await expect(this.hop('hop_online')).toBeVisible()
+  }
+
+  /** The sign of the first hop, saying `state`. */
+  hop(state: 'hop_online' | 'hop_away' | 'hop_out' | 'hop_arriving' | 'hop_other_tab'): Locator {
+    return this.page.getByRole('link', { name: pattern('hop_label', { state: words(state) }) }).first()
+  }
+
+  /** Somebody in the list, here or away. */
+  row(name: string | RegExp): Locator {
+    return this.page.getByRole('listitem').filter({ has: this.page.getByRole('link', { name }) })
+  }
+
+  /** The list of those who are here now. */
+  here(name: string | RegExp): Locator {
+    return this.page
+      .locator('ul[aria-labelledby="here"]')
+      .getByRole('listitem')
+      .filter({ has: this.page.getByRole('link', { name }) })
+  }
+
+  async open(name: string | RegExp): Promise<void> {
+    await this.row(name).getByRole('link', { name }).click()
+    await expect(this.composer).toBeVisible()
+  }
+
+  get composer(): Locator {
+    return this.page.getByRole('textbox', { name: pattern('message_to') })
+  }
+
+  async say(text: string): Promise<void> {
+    await this.composer.fill(text)
+    await this.composer.press('Enter')
+  }
+
+  /** The open conversation. */
+  get log(): Locator {
+    return this.page.getByRole('log')
+  }
+
+  message(text: string): Locator {
+    return this.log.getByText(text, { exact: true })
+  }
+
+  /** The badge that says how somebody is connected. */
+  path(name: string, state: 'path_direct' | 'path_relayed' | 'path_none'): Locator {
+    return this.page.getByRole('button', { name: pattern('path_label', { name, state: words(state) }) }).first()
+  }
+
+  async sendFile(path: string): Promise<void> {
+    await this.page.getByLabel(words('attach_input')).setInputFiles(path)
+  }
+
+  /** A file's card in the open conversation. */
+  file(name: string): Locator {
+    return this.log.getByRole('article', { name: words('file_label', { name }) }).last()
+  }
+
+  async getFile(name: string): Promise<void> {
+    await this.file(name)
+      .getByRole('button', { name: words('file_get_label', { name }) })
+      .click()
+  }
+
+  /** How far a file is, in percent; 100 once it is all here. */
+  async progress(name: string): Promise<number> {
+    const card = this.file(name)
+    if (await card.getByRole('button', { name: words('file_save_label', { name }) }).isVisible()) return 100
+    return Number(
+      (await card
+        .getByRole('progressbar')
+        .getAttribute('value')
+        .catch(() => '0')) ?? 0,
+    )
+  }
+
+  /** Waits until the whole of a file is on this device. */
+  async complete(name: string, timeout = 60_000): Promise<void> {
+    await expect(this.file(name).getByRole('button', { name: words('file_save_label', { name }) })).toBeVisible({ timeout })
+  }
+
+  /** Saves a complete file and gives the path where the browser put it. */
+  async save(name: string): Promise<string> {
+    const download = this.page.waitForEvent('download')
+    await this.file(name)
+      .getByRole('button', { name: words('file_save_label', { name }) })
+      .click()
+    return await (await download).path()
+  }
+
+  async go(where: 'people' | 'network' | 'settings'): Promise<void> {
+    await this.page
+      .getByRole('navigation')
+      .getByRole('link', { name: words(`nav_${where}`) })
+      .click()
+  }
+}
