@@ -1,0 +1,31 @@
+/**
+ * What is there without any network: the stores and the views over them. Made by open.ts, used by both halves of the SDK.
+ */
+import type { ConnectionState, Profile } from './api.ts'
+import type { Transfers } from './blobs/transfers.ts'
+import type { KeptConversations } from './conversations.ts'
+import type { Log } from './log.ts'
+import type { Writable } from './observable.ts'
+import type { People } from './people.ts'
+import type { BlobStore } from './store/blobs.ts'
+import type { MessageStore } from './store/messages.ts'
+import type { SelfStore } from './store/self.ts'
+import type { UpgradeStore } from './store/upgrades.ts'
+import type { TabChange } from './tabs/lead.ts'
+
+export interface Kept {
+  readonly self: SelfStore
+  readonly messages: MessageStore
+  readonly blobs: BlobStore
+  readonly upgrades: UpgradeStore
+  readonly people: People
+  readonly conversations: KeptConversations
+  readonly transfers: Transfers
+  readonly profile: Writable<Profile>
+  readonly connection: Writable<ConnectionState>
+  readonly log: Log
+  readonly now: () => number
+  readonly device: 'browser' | 'phone'
+  /** Tells the other tabs. */
+  changed(change: TabChange): void
+}

@@ -1,0 +1,320 @@
+/**
+ * The SDK's front door: opens what is kept, gives it at once, and loads the network half afterwards. Imports no libp2p, so that a page shows its
+ * conversations before, and without, any of it.
+ * Next: kept.ts (what is there without a network), network.ts (the rest).
+ */
+import { FootbridgeError } from '@footbridge/shared/errors'
+import { parseLogin } from '@footbridge/shared/bridge-token'
+import type { ConnectionState, FileOffer, Footbridge, Identity, Profile } from './api.ts'
+import { createTransfers, initialTransfer } from './blobs/transfers.ts'
+import { createConversations } from './conversations.ts'
+import type { Kept } from './kept.ts'
+import { createLog } from './log.ts'
+import type { Credential, Network } from './network.ts'
+import { writable } from './observable.ts'
+import { createPeople } from './people.ts'
+import { watchPage } from './page.ts'
+import { createBlobStore } from './store/blobs.ts'
+import { openDatabase, type IdentityRecord } from './store/database.ts'
+import { createMessageStore } from './store/messages.ts'
+import { createPeerStore } from './store/peers.ts'
+import { createSelfStore } from './store/self.ts'
+import { createUpgradeStore } from './store/upgrades.ts'
+import { browserTabParts, createTabLead, type TabParts } from './tabs/lead.ts'
+
+export interface OpenOptions {
+  /** The bridge's origin. Default: that of the page. */
+  readonly bridgeUrl?: string
+  /** Default: `footbridge`. One database is one device. */
+  readonly databaseName?: string
+  readonly now?: () => number
+  readonly random?: () => number
+  readonly fetch?: typeof fetch
+  readonly tabs?: TabParts
+  /** libp2p transports beside WebSocket and circuits; the browser's WebRTC when undefined. */
+  readonly transports?: readonly unknown[]
+}
+
+const DEFAULT_DATABASE = 'footbridge'
+
+/** @throws when the browser gives no IndexedDB (some private windows). */
+export async function openFootbridge(options: OpenOptions = {}): Promise<Footbridge> {
+  const { databaseName = DEFAULT_DATABASE, now = Date.now, random = Math.random } = options
+  let identity: IdentityRecord | undefined
+  let network: Promise<Network> | undefined
+  let running: Network | undefined
+  let isClosed = false
+
+  const connection = writable<ConnectionState>({ state: 'out' })
+  const log = createLog(now)
+  const database = await openDatabase(databaseName, () => void close())
+  const self = createSelfStore(database)
+  const messages = createMessageStore(database)
+  const blobs = createBlobStore(database)
+  const people = createPeople(createPeerStore(database), messages, now)
+  const transfers = createTransfers(blobs)
+  const profile = writable<Profile>(await self.profile())
+  let bridgeUrl = await chooseBridge(options.bridgeUrl)
+
+  async function chooseBridge(given: string | undefined): Promise<string> {
+    const own = (given ?? globalThis.location?.origin ?? '').replace(/\/+$/, '')
+    if (given !== undefined || (await self.enrolment(own))) return own
+    return (await self.lastBridge()) ?? own
+  }
+
+  const importBlob = async (file: File): Promise<FileOffer> => {
+    const { importFile } = await import('./blobs/import.ts')
+    const offer = await importFile(file, { store: blobs, now, onProgress: () => undefined })
+    transfers.report(offer.cid, { ...initialTransfer(offer.cid, offer.size), state: 'complete', bytesDone: offer.size })
+    if (network) (await network).blobsChanged()
+    return offer
+  }
+
+  const conversations = createConversations({
+    messages,
+    people,
+    now,
+    importFile: importBlob,
+    onOutgoing: (peer) => {
+      if (network)
+        network.then(
+          (made) => made.outgoing(peer),
+          () => undefined,
+        )
+      else tabs.tell({ kind: 'send', peer })
+    },
+    onChange: (peer) => tabs.tell({ kind: 'peer', peer }),
+  })
+
+  const kept: Kept = {
+    self,
+    messages,
+    blobs,
+    upgrades: createUpgradeStore(database),
+    people,
+    conversations,
+    transfers,
+    profile,
+    connection,
+    log,
+    now,
+    device: isPhone() ? 'phone' : 'browser',
+    changed: (change) => tabs.tell(change),
+  }
+
+  const startNetwork = (): Promise<Network> => {
+    network ??= import('./network.ts').then(async ({ createNetwork }) => {
+      const made = await createNetwork({
+        kept,
+        bridgeUrl,
+        fetch: options.fetch ?? globalThis.fetch.bind(globalThis),
+        random,
+        ...(options.transports && { transports: options.transports }),
+      })
+      identity = await self.identity()
+      running = made
+      return made
+    })
+    // A chunk that did not load is asked for again with the next try.
+    network.catch(() => (network = undefined))
+    return network
+  }
+
+  const stopNetwork = async (): Promise<void> => {
+    const stopping = network
+    network = undefined
+    running = undefined
+    await stopping?.then(
+      (made) => made.close(),
+      () => undefined,
+    )
+  }
+
+  const isEnrolled = async (): Promise<boolean> => (await self.enrolment(bridgeUrl))?.loggedOut === false
+
+  /** Comes back by itself where this device is enrolled. */
+  const resume = async (): Promise<void> => {
+    if (!(await isEnrolled())) return connection.set({ state: 'out' })
+    connection.set({ state: 'arriving', step: 'reaching', stepStartedAt: now(), done: [] })
+    await afterFirstPaint()
+    if (isClosed) return
+    await (await startNetwork()).login({ device: true })
+  }
+
+  const opened = await Promise.all([self.identity(), people.load(), isEnrolled()])
+  identity = opened[0]
+  if (opened[2]) connection.set({ state: 'arriving', step: 'reaching', stepStartedAt: now(), done: [] })
+
+  const tabs = createTabLead(databaseName, options.tabs ?? browserTabParts(databaseName), {
+    onLead: () =>
+      void resume().catch((error: unknown) => {
+        // What the supervisor refused stands in `connection` already; this is a chunk that did not load.
+        if (connection.get().state === 'arriving')
+          connection.set({ state: 'away', code: error instanceof FootbridgeError ? error.code : 'unreachable', attempt: 1, retryAt: now() })
+      }),
+    onFollow: () => connection.set({ state: 'other-tab' }),
+    onChange: (change) => {
+      if (change.kind === 'send') return void network?.then((made) => made.outgoing(change.peer))
+      if (change.kind === 'peer') return void Promise.all([conversations.reload(change.peer), people.load()])
+      void self.profile().then((next) => profile.set(next))
+      void self.identity().then((next) => (identity = next))
+    },
+  })
+
+  const requireLead = (): void => {
+    if (isClosed) throw new FootbridgeError('aborted', 'Footbridge was closed')
+    if (!tabs.leads) throw new FootbridgeError('other_tab', 'another tab of this browser holds the peer')
+  }
+
+  const page = watchPage({
+    wake: () => void network?.then((made) => made.wake()),
+    networkChanged: () => void network?.then((made) => made.networkChanged()),
+  })
+
+  async function close(): Promise<void> {
+    if (isClosed) return
+    isClosed = true
+    page.stop()
+    await stopNetwork()
+    tabs.close()
+    database.close()
+  }
+
+  const asCredential = (credential: Credential): Credential => {
+    if (!('token' in credential)) return credential
+    const login = parseLogin(credential.token)
+    if (login === undefined) throw new FootbridgeError('token_unknown', 'that is not a bridge token or a login link')
+    if (login.origin !== undefined && login.origin !== bridgeUrl && options.bridgeUrl === undefined) bridgeUrl = login.origin
+    return { token: login.token }
+  }
+
+  return {
+    connection,
+    peers: people.list,
+    log: log.lines,
+    profile,
+    conversations,
+    blobs: {
+      transfer: (cid) => transfers.of(cid),
+      fetch(offer, sources) {
+        if (!network) return transfers.report(offer.cid, { state: 'waiting', bytesTotal: offer.size })
+        network
+          .then((made) => made.fetch(offer, sources))
+          .catch((error: unknown) =>
+            transfers.report(offer.cid, { state: 'failed', error: error instanceof FootbridgeError ? error.code : 'internal' }),
+          )
+      },
+      pause: (cid) => void network?.then((made) => made.pause(cid)),
+      open: (offer) => transfers.open(offer),
+      async remove(cid) {
+        await network?.then((made) => made.dropTransfer(cid))
+        await transfers.remove(cid)
+        await network?.then((made) => made.blobsChanged())
+      },
+    },
+    identity: () => identity && toIdentity(identity),
+    async login(credential) {
+      requireLead()
+      const before = bridgeUrl
+      const shown = asCredential(credential)
+      if (bridgeUrl !== before) await stopNetwork()
+      if (!('device' in shown)) connection.set({ state: 'arriving', step: 'reaching', stepStartedAt: now(), done: [] })
+      const made = await startNetwork()
+      await made.login(shown)
+      void askToPersist()
+    },
+    async logout() {
+      requireLead()
+      await (await startNetwork()).logout()
+      people.presence([], true)
+    },
+    async setProfile(next) {
+      await self.setProfile(next)
+      profile.set(next)
+      tabs.tell({ kind: 'self' })
+      await network?.then((made) => made.profileChanged())
+    },
+    async dial(target) {
+      requireLead()
+      return (await startNetwork()).dial(target)
+    },
+    retryNow: () => void (network ? network.then((made) => made.wake()) : resume().catch(() => undefined)),
+    upgrade: (peer) => void network?.then((made) => made.upgrade(peer)),
+    async storageUse() {
+      const [estimate, persistent, records, count] = await Promise.all([
+        globalThis.navigator?.storage?.estimate?.(),
+        globalThis.navigator?.storage?.persisted?.(),
+        blobs.list(),
+        messages.count(),
+      ])
+      return {
+        usedBytes: estimate?.usage ?? 0,
+        quotaBytes: estimate?.quota,
+        persistent: persistent ?? false,
+        blobs: records.length,
+        blobBytes: records.reduce((sum, record) => sum + (record.state === 'complete' ? record.size : 0), 0),
+        messages: count,
+      }
+    },
+    addresses: () => running?.addresses() ?? [],
+    async importIdentity(exported, passphrase) {
+      requireLead()
+      const { openIdentity } = await import('./identity-export.ts')
+      const { decodePrivateKey, peerOf } = await import('./identity.ts')
+      const opened = await openIdentity(exported, passphrase)
+      if (peerOf(decodePrivateKey(opened.privateKey)) !== opened.peer)
+        throw new FootbridgeError('bad_request', 'the key in the file is not that of its name')
+      await stopNetwork()
+      await self.clear()
+      await self.setProfile(profile.get())
+      identity = { peer: opened.peer, privateKey: opened.privateKey, createdAt: now() }
+      await self.setIdentity(identity)
+      connection.set({ state: 'out' })
+      tabs.tell({ kind: 'self' })
+    },
+    async forget() {
+      requireLead()
+      await network?.then((made) => made.logout()).catch(() => undefined)
+      await stopNetwork()
+      for (const store of database.objectStoreNames) await database.clear(store)
+      identity = undefined
+      people.clear()
+      conversations.clear()
+      transfers.clear()
+      profile.set({ name: '', picture: undefined })
+      connection.set({ state: 'out' })
+      tabs.tell({ kind: 'self' })
+    },
+    close,
+  }
+
+  function toIdentity(record: IdentityRecord): Identity {
+    return {
+      peer: record.peer,
+      async exportWith(passphrase) {
+        const { exportIdentity } = await import('./identity-export.ts')
+        return exportIdentity(record, passphrase)
+      },
+    }
+  }
+}
+
+/** The browser may throw away what is not persistent when the disk is full; some ask the person, so this follows a login. */
+async function askToPersist(): Promise<void> {
+  await globalThis.navigator?.storage?.persist?.().catch(() => false)
+}
+
+function isPhone(): boolean {
+  const data = (globalThis.navigator as Navigator & { userAgentData?: { mobile?: boolean } }).userAgentData
+  return data?.mobile ?? /Mobi|Android/i.test(globalThis.navigator?.userAgent ?? '')
+}
+
+/** A hidden tab paints nothing, so there is a limit to the wait. */
+function afterFirstPaint(): Promise<void> {
+  const { requestAnimationFrame } = globalThis as Partial<typeof globalThis>
+  if (requestAnimationFrame === undefined) return Promise.resolve()
+  return new Promise((resolve) => {
+    setTimeout(resolve, 200)
+    requestAnimationFrame(() => setTimeout(resolve, 0))
+  })
+}

@@ -1,0 +1,348 @@
+/**
+ * How each peer is reached now. The circuit is used at once; a direct WebRTC connection is tried in the background, carries nothing before a ping has
+ * proved it (a failed ICE leaves a phantom that looks open, pitfall A3.2), and is left for the circuit as soon as it stops answering.
+ * Not here: when a try is allowed (upgrade-policy.ts) and what travels (outbox, blobs).
+ */
+import type { Connection, IdentifyResult, Libp2p, PeerId } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { multiaddr } from '@multiformats/multiaddr'
+import { FootbridgeError } from '@footbridge/shared/errors'
+import { withDeadline } from '@footbridge/protocols/deadline'
+import { pingConnection } from '@footbridge/protocols/ping/ping-connection'
+import type { Path, Upgrade } from '../api.ts'
+import type { Log } from '../log.ts'
+import { isCircuit, isWebRtc } from '../node/create-node.ts'
+import type { People } from '../people.ts'
+import type { UpgradeStore } from '../store/upgrades.ts'
+import { decideUpgrade, retryDelayMs } from './upgrade-policy.ts'
+
+const SIGNALLING_PROTOCOL = '/webrtc-signaling/0.0.1'
+const DIAL_TIMEOUT_MS = 15_000
+/** SDP and ICE over a slow relay; libp2p's own limit for an address is the same. */
+const UPGRADE_TIMEOUT_MS = 15_000
+const PROOF_TIMEOUT_MS = 5_000
+const MEASURE_EVERY_MS = 15_000
+/** A ping queues behind a block on its way: a miss is asked again before a path is given up. */
+const MEASURE_TIMEOUT_MS = 6_000
+const MISSES_TO_GIVE_UP = 2
+
+export interface PathsParts {
+  readonly libp2p: Libp2p
+  readonly people: People
+  readonly upgrades: UpgradeStore
+  readonly log: Log
+  readonly now: () => number
+  /** Whether this browser has WebRTC. */
+  readonly hasWebRtc: boolean
+  /** Names the network that failures are remembered for. */
+  readonly networkName: () => string
+  /** The bridge's address to dial circuits through, ending in /p2p/<bridge>; undefined while away. */
+  readonly bridgeAddress: () => string | undefined
+  /** A peer has become reachable, or reachable in a better way: waiting messages may go. */
+  readonly onUsable: (peer: string) => void
+}
+
+interface PeerPath {
+  readonly peer: PeerId
+  circuits: Set<Connection>
+  /** Proven. */
+  direct: Connection | undefined
+  since: number
+  rttMs: number | undefined
+  misses: number
+  measuring: boolean
+  upgrade: Upgrade
+  retryTimer: ReturnType<typeof setTimeout> | undefined
+}
+
+export interface Paths {
+  /** The best connection that is there, or a new circuit. @throws FootbridgeError `peer_unreachable`, `timeout` */
+  connection(peer: string, signal?: AbortSignal): Promise<Connection>
+  /** The best connection that is there. */
+  current(peer: string): Connection | undefined
+  /** Tries to make the path direct now. */
+  upgrade(peer: string): void
+  /** The network has changed: what failed may work now, and what worked may be dead. */
+  networkChanged(): void
+  stop(): void
+}
+
+export function createPaths(parts: PathsParts): Paths {
+  const { libp2p, people, upgrades, log, now } = parts
+  const paths = new Map<string, PeerPath>()
+  const dials = new Map<string, Promise<Connection>>()
+  const own = libp2p.peerId.toString()
+  const stopping = new AbortController()
+  let attempts = 0
+  let attemptsRunning = 0
+
+  const of = (peer: PeerId): PeerPath => {
+    const id = peer.toString()
+    const known = paths.get(id)
+    if (known) return known
+    const fresh: PeerPath = {
+      peer,
+      circuits: new Set(),
+      direct: undefined,
+      since: now(),
+      rttMs: undefined,
+      misses: 0,
+      measuring: false,
+      upgrade: { state: 'idle' },
+      retryTimer: undefined,
+    }
+    paths.set(id, fresh)
+    return fresh
+  }
+
+  const best = (path: PeerPath): Connection | undefined => {
+    if (path.direct?.status === 'open') return path.direct
+    for (const circuit of path.circuits) if (circuit.status === 'open') return circuit
+    return undefined
+  }
+
+  const show = (path: PeerPath): void => {
+    const id = path.peer.toString()
+    const connection = best(path)
+    people.path(id, connection === undefined ? { kind: 'none' } : describe(path, connection))
+  }
+
+  const describe = (path: PeerPath, connection: Connection): Path => {
+    const shared = { rttMs: path.rttMs, address: connection.remoteAddr.toString(), since: path.since }
+    return connection === path.direct
+      ? { kind: 'direct', over: 'webrtc', ...shared }
+      : { kind: 'relayed', over: 'circuit', ...shared, upgrade: path.upgrade }
+  }
+
+  const setUpgrade = (path: PeerPath, upgrade: Upgrade): void => {
+    path.upgrade = upgrade
+    show(path)
+  }
+
+  const measure = async (path: PeerPath): Promise<void> => {
+    const connection = best(path)
+    if (connection === undefined || path.measuring) return
+    path.measuring = true
+    try {
+      const rttMs = await pingConnection(connection, MEASURE_TIMEOUT_MS, stopping.signal)
+      path.misses = 0
+      path.rttMs = Math.round(rttMs)
+      show(path)
+    } catch (error) {
+      if (stopping.signal.aborted || connection !== best(path)) return
+      path.misses++
+      if (path.misses >= MISSES_TO_GIVE_UP) giveUp(path, connection, error)
+      else setTimeout(() => void measure(path), 1000)
+    } finally {
+      path.measuring = false
+    }
+  }
+
+  const giveUp = (path: PeerPath, connection: Connection, error: unknown): void => {
+    path.misses = 0
+    log.warn(`The ${connection === path.direct ? 'direct' : 'relayed'} path to ${people.nameOf(path.peer.toString())} stopped answering`)
+    connection.abort(error instanceof Error ? error : new Error('the path stopped answering'))
+  }
+
+  const prove = async (path: PeerPath, connection: Connection): Promise<boolean> => {
+    try {
+      const rttMs = Math.round(await pingConnection(connection, PROOF_TIMEOUT_MS, stopping.signal))
+      if (connection.status !== 'open') return false
+      // The first that is proved stays: moving between two good ones gains nothing.
+      if (isDirect(path)) return true
+      path.direct = connection
+      path.since = now()
+      path.rttMs = rttMs
+      path.upgrade = { state: 'idle' }
+      await upgrades.remove(parts.networkName(), path.peer.toString())
+      log.info(`Path to ${people.nameOf(path.peer.toString())} is now direct, ${rttMs} ms`)
+      show(path)
+      parts.onUsable(path.peer.toString())
+      return true
+    } catch {
+      connection.abort(new Error('the connection carried nothing'))
+      return false
+    }
+  }
+
+  const tryUpgrade = async (path: PeerPath, isForced: boolean): Promise<void> => {
+    const id = path.peer.toString()
+    if (isDirect(path) || isTrying(path) || best(path) === undefined) return
+    const failure = await upgrades.get(parts.networkName(), id)
+    const supports = await speaksSignalling(path.peer)
+    if (isDirect(path) || isTrying(path)) return
+    const decision = decideUpgrade(
+      {
+        isSupported: parts.hasWebRtc && supports,
+        isDialler: own < id,
+        isForced,
+        attempts,
+        attemptsRunning,
+        directConnections: [...paths.values()].filter(isDirect).length,
+        failure,
+      },
+      now(),
+    )
+    if (decision === 'unsupported') return setUpgrade(path, { state: 'unsupported' })
+    if (decision === 'leave-to-other') return setUpgrade(path, { state: 'idle' })
+    if (decision === 'wait') {
+      if (failure) setUpgrade(path, { state: 'failed', reason: failure.reason, retryAt: failure.retryAt })
+      return retryLater(path, Math.max(5_000, (failure?.retryAt ?? 0) - now()))
+    }
+    attempts++
+    attemptsRunning++
+    setUpgrade(path, { state: 'trying', startedAt: now() })
+    try {
+      const connection = await withDeadline(
+        { timeoutMs: UPGRADE_TIMEOUT_MS, what: 'the direct connection', signal: stopping.signal },
+        (signal) => dialDirect(path, signal),
+      )
+      if (!(await prove(path, connection))) throw new FootbridgeError('timeout', 'the direct connection carried nothing')
+    } catch (error) {
+      await upgradeFailed(path, failure?.failures ?? 0, error)
+    } finally {
+      attemptsRunning--
+    }
+  }
+
+  const dialDirect = (path: PeerPath, signal: AbortSignal): Promise<Connection> => {
+    const bridge = parts.bridgeAddress()
+    if (bridge === undefined) throw new FootbridgeError('unreachable', 'the bridge is away')
+    // Explicitly and with force: a dial by PeerId gives the circuit back when it carries no limit (A3.4).
+    return libp2p.dial(multiaddr(`${bridge}/p2p-circuit/webrtc/p2p/${path.peer.toString()}`), { signal, force: true })
+  }
+
+  const upgradeFailed = async (path: PeerPath, before: number, error: unknown): Promise<void> => {
+    if (stopping.signal.aborted || isDirect(path)) return
+    const reason = error instanceof FootbridgeError && error.code === 'timeout' ? 'no answer past the firewalls' : 'the attempt failed'
+    const failure = { failures: before + 1, retryAt: now() + retryDelayMs(before + 1), reason }
+    await upgrades.put(parts.networkName(), path.peer.toString(), failure)
+    log.info(`Path to ${people.nameOf(path.peer.toString())} stays relayed: ${reason}`)
+    setUpgrade(path, { state: 'failed', reason, retryAt: failure.retryAt })
+    retryLater(path, failure.retryAt - now())
+  }
+
+  const retryLater = (path: PeerPath, ms: number): void => {
+    clearTimeout(path.retryTimer)
+    path.retryTimer = setTimeout(() => void tryUpgrade(path, false).catch(() => undefined), ms)
+  }
+
+  /** Known from identify; asked for again when that is still under way. */
+  const speaksSignalling = async (peer: PeerId): Promise<boolean> => {
+    const known = await libp2p.peerStore.get(peer).catch(() => undefined)
+    return known?.protocols.includes(SIGNALLING_PROTOCOL) === true
+  }
+
+  const onOpen = ({ detail: connection }: CustomEvent<Connection>): void => {
+    if (!isCircuit(connection) && !isWebRtc(connection)) return
+    const path = of(connection.remotePeer)
+    people.connected(path.peer.toString(), true)
+    if (isWebRtc(connection)) {
+      // What we dialled ourselves is proved by the attempt.
+      if (connection.direction === 'inbound') void prove(path, connection)
+      return
+    }
+    const isFirst = best(path) === undefined
+    path.circuits.add(connection)
+    if (isFirst) {
+      path.since = now()
+      path.rttMs = undefined
+      log.info(`Path to ${people.nameOf(path.peer.toString())} goes through the bridge`)
+    }
+    show(path)
+    void measure(path)
+    parts.onUsable(path.peer.toString())
+  }
+
+  const onClose = ({ detail: connection }: CustomEvent<Connection>): void => {
+    const path = paths.get(connection.remotePeer.toString())
+    if (path === undefined) return
+    const wasDirect = connection === path.direct
+    path.circuits.delete(connection)
+    if (wasDirect) {
+      path.direct = undefined
+      path.rttMs = undefined
+      path.since = now()
+      log.info(`The direct path to ${people.nameOf(path.peer.toString())} has ended`)
+    }
+    if (best(path) === undefined) {
+      clearTimeout(path.retryTimer)
+      paths.delete(path.peer.toString())
+      people.path(path.peer.toString(), { kind: 'none' })
+      people.connected(path.peer.toString(), false)
+      return
+    }
+    show(path)
+    if (wasDirect) retryLater(path, 5_000)
+    parts.onUsable(path.peer.toString())
+  }
+
+  const onIdentify = ({ detail }: CustomEvent<IdentifyResult>): void => {
+    const path = paths.get(detail.peerId.toString())
+    if (path) void tryUpgrade(path, false).catch(() => undefined)
+  }
+
+  libp2p.addEventListener('connection:open', onOpen)
+  libp2p.addEventListener('connection:close', onClose)
+  libp2p.addEventListener('peer:identify', onIdentify)
+  const timer = setInterval(() => {
+    for (const path of paths.values()) void measure(path)
+  }, MEASURE_EVERY_MS)
+
+  const dialCircuit = async (id: string, signal: AbortSignal | undefined): Promise<Connection> => {
+    const bridge = parts.bridgeAddress()
+    if (bridge === undefined) throw new FootbridgeError('peer_unreachable', 'the bridge is away')
+    try {
+      return await withDeadline({ timeoutMs: DIAL_TIMEOUT_MS, what: 'reaching the peer', signal }, (inner) =>
+        libp2p.dial(multiaddr(`${bridge}/p2p-circuit/p2p/${peerIdFromString(id).toString()}`), { signal: inner }),
+      )
+    } catch (cause) {
+      if (cause instanceof FootbridgeError && cause.code !== 'timeout') throw cause
+      throw new FootbridgeError('peer_unreachable', 'the peer could not be reached', { cause })
+    }
+  }
+
+  return {
+    current(id) {
+      const path = paths.get(id)
+      return path && best(path)
+    },
+    async connection(id, signal) {
+      const path = paths.get(id)
+      const open = path && best(path)
+      if (open) return open
+      const underway = dials.get(id)
+      if (underway) return underway
+      const dial = dialCircuit(id, signal).finally(() => dials.delete(id))
+      dials.set(id, dial)
+      return dial
+    },
+    upgrade(id) {
+      const path = paths.get(id)
+      if (path) void tryUpgrade(path, true).catch(() => undefined)
+    },
+    networkChanged() {
+      for (const path of paths.values()) {
+        void measure(path)
+        if (path.upgrade.state === 'failed') void tryUpgrade(path, own < path.peer.toString()).catch(() => undefined)
+      }
+    },
+    stop() {
+      stopping.abort()
+      clearInterval(timer)
+      for (const path of paths.values()) clearTimeout(path.retryTimer)
+      libp2p.removeEventListener('connection:open', onOpen)
+      libp2p.removeEventListener('connection:close', onClose)
+      libp2p.removeEventListener('peer:identify', onIdentify)
+    },
+  }
+}
+
+/** Functions, because TypeScript would keep a narrowing from before the awaits. */
+function isTrying(path: PeerPath): boolean {
+  return path.upgrade.state === 'trying'
+}
+
+function isDirect(path: PeerPath): boolean {
+  return path.direct?.status === 'open'
+}

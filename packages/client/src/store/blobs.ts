@@ -1,0 +1,74 @@
+/**
+ * Blobs and their blocks on this device. A blob's record says which blocks it is made of; a block may belong to several blobs.
+ * Not here: fetching (blobs/fetcher.ts) and importing (blobs/import.ts), which write through this.
+ */
+import { storing, type BlobRecord, type Database } from './database.ts'
+
+/** Blocks written in one transaction: sixteen are two to three times as fast as one (libraries.md section 3), and at 1 MiB bound what is in memory. */
+export const BLOCKS_PER_TRANSACTION = 16
+
+export interface BlobStore {
+  get(cid: string): Promise<BlobRecord | undefined>
+  list(): Promise<BlobRecord[]>
+  /** @throws FootbridgeError `storage_full` */
+  put(record: BlobRecord): Promise<void>
+  /** Reads, changes and writes in one transaction; undefined when there is no such blob. */
+  update(cid: string, change: (record: BlobRecord) => BlobRecord): Promise<BlobRecord | undefined>
+  /** With its blocks, but for those that another blob has too. */
+  remove(cid: string): Promise<void>
+  block(cid: string): Promise<Blob | undefined>
+  /** At most BLOCKS_PER_TRANSACTION. Durable when it resolves. @throws FootbridgeError `storage_full` */
+  putBlocks(blocks: readonly { readonly cid: string; readonly bytes: Uint8Array }[]): Promise<void>
+  /** Those of `cids` that are here. */
+  present(cids: readonly string[]): Promise<Set<string>>
+}
+
+export function createBlobStore(database: Database): BlobStore {
+  return {
+    get: (cid) => database.get('blobs', cid),
+    list: () => database.getAll('blobs'),
+    put: (record) =>
+      storing(async () => {
+        await database.put('blobs', record)
+      }),
+    update: (cid, change) =>
+      storing(async () => {
+        const transaction = database.transaction('blobs', 'readwrite')
+        const record = await transaction.store.get(cid)
+        const next = record && change(record)
+        if (next !== undefined) await transaction.store.put(next)
+        await transaction.done
+        return next
+      }),
+    async remove(cid) {
+      const transaction = database.transaction(['blobs', 'blocks'], 'readwrite')
+      const blobs = transaction.objectStore('blobs')
+      const record = await blobs.get(cid)
+      if (record !== undefined) {
+        await blobs.delete(cid)
+        const shared = new Set((await blobs.getAll()).flatMap(blocksOf))
+        for (const block of new Set(blocksOf(record))) if (!shared.has(block)) await transaction.objectStore('blocks').delete(block)
+      }
+      await transaction.done
+    },
+    block: (cid) => database.get('blocks', cid),
+    putBlocks: (blocks) =>
+      storing(async () => {
+        const transaction = database.transaction('blocks', 'readwrite')
+        await Promise.all([
+          ...blocks.map(({ cid, bytes }) => transaction.store.put(new Blob([bytes as Uint8Array<ArrayBuffer>]), cid)),
+          transaction.done,
+        ])
+      }),
+    async present(cids) {
+      const transaction = database.transaction('blocks')
+      const keys = await Promise.all(cids.map((cid) => transaction.store.getKey(cid)))
+      return new Set(keys.filter((key) => key !== undefined))
+    },
+  }
+}
+
+/** Every block of the blob, its root among them. */
+export function blocksOf(record: BlobRecord): string[] {
+  return [record.cid, ...record.leaves.map((leaf) => leaf.cid), ...record.nodes]
+}
