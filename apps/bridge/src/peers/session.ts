@@ -1,5 +1,5 @@
 /**
- * A session's states and the pure function that moves it between them. One session per PeerID.
+ * A session's states and the pure function that moves it between them (session-transition.ts). One session per PeerID.
  *
  *     admitted ──connected──► connected ──reserved──► reachable
  *        ▲                       │  ▲                    │
@@ -7,8 +7,10 @@
  *     any state ──ended(reason)──► ended
  *
  * `admitted`: logged in, no libp2p connection yet (or none any more). `connected`: at least one connection. `reachable`: a reservation too; this is
- * what "virtual peer online" means. `ended` is final; another login makes a new session.
+ * what "virtual peer online" means. `ended` is final; another login makes a new session. A login of a peer whose session lives renews it in place.
  */
+import type { DeviceKind } from '@footbridge/shared/wire/presence-frame'
+
 export type EndReason = 'logout' | 'expired' | 'revoked' | 'replaced' | 'stopped'
 
 /** What a login granted, as the relay and presence need it. Times in milliseconds since the epoch. */
@@ -23,15 +25,32 @@ export interface Grant {
   readonly bytesPerSecond: number | null
 }
 
+/** What the device says of itself; shown to others. */
+export interface Profile {
+  readonly name: string
+  readonly device: DeviceKind
+}
+
+interface Live extends Profile {
+  readonly grant: Grant
+  /** When this state was entered. */
+  readonly since: number
+}
+
 export type Session =
-  | { readonly state: 'admitted'; readonly grant: Grant; readonly since: number }
-  | { readonly state: 'connected'; readonly grant: Grant; readonly since: number; readonly connections: number }
-  | {
-      readonly state: 'reachable'
-      readonly grant: Grant
-      readonly since: number
-      readonly connections: number
-      readonly device: 'browser' | 'phone'
-      readonly name: string
-    }
+  | (Live & { readonly state: 'admitted' })
+  | (Live & { readonly state: 'connected'; readonly connections: number })
+  | (Live & { readonly state: 'reachable'; readonly connections: number })
   | { readonly state: 'ended'; readonly grant: Grant; readonly since: number; readonly reason: EndReason }
+
+export type SessionEvent =
+  /** A login, the first or another. */
+  | { readonly type: 'admitted'; readonly grant: Grant }
+  /** How many open connections the peer has now. */
+  | { readonly type: 'connections'; readonly count: number }
+  | { readonly type: 'reserved' }
+  | { readonly type: 'unreserved' }
+  | { readonly type: 'profile'; readonly profile: Profile }
+  /** Time has passed. */
+  | { readonly type: 'tick' }
+  | { readonly type: 'ended'; readonly reason: EndReason }

@@ -122,7 +122,8 @@ export function createCircuits(options: { readonly limits: RelayLimits; readonly
     },
     sweep() {
       const oldest = now() - limits.circuitSeconds * 1_000
-      for (const circuit of circuits) if (circuit.openedAt <= oldest) circuit.cut.abort(new Error('the circuit has lasted as long as it may'))
+      for (const circuit of circuits)
+        if (circuit.openedAt <= oldest) circuit.cut.abort(new Error('the circuit has lasted as long as it may'))
     },
   }
 }

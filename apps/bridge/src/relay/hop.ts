@@ -66,7 +66,10 @@ function createHop(components: HopComponents, options: HopOptions): Relay & Star
     components.connectionManager
       .getConnections(peer)
       .filter(({ status }) => status === 'open')
-      .reduce<Connection | undefined>((best, each) => (best === undefined || each.timeline.open >= best.timeline.open ? each : best), undefined)
+      .reduce<Connection | undefined>(
+        (best, each) => (best === undefined || each.timeline.open >= best.timeline.open ? each : best),
+        undefined,
+      )
 
   const onHop = (stream: Stream, connection: Connection): void => {
     serve(stream, connection).catch((error: unknown) => {
@@ -149,7 +152,11 @@ function createHop(components: HopComponents, options: HopOptions): Relay & Star
     const signal = AbortSignal.any([slot.signal, AbortSignal.timeout(limits.messageMs)])
     let stream: Stream | undefined
     try {
-      stream = await connection.newStream(STOP_PROTOCOL, { maxOutboundStreams: limits.maxStopStreams, runOnLimitedConnection: true, signal })
+      stream = await connection.newStream(STOP_PROTOCOL, {
+        maxOutboundStreams: limits.maxStopStreams,
+        runOnLimitedConnection: true,
+        signal,
+      })
       const frames = lpStream(stream, { maxDataLength: MAX_RELAY_MESSAGE_BYTES })
       const request: StopMessage = { type: 'CONNECT', peer: { id: source.toMultihash().bytes, addrs: [] }, limit: wireLimit }
       await frames.write(encodeStopMessage(request), { signal })

@@ -167,10 +167,12 @@ function decodeBytes(fields: readonly ProtoField[], number: number): Uint8Array 
 }
 
 function decodeAll(fields: readonly ProtoField[], number: number): Uint8Array[] {
-  return fields.filter((field) => field.number === number).map(({ value }) => {
-    if (typeof value === 'bigint') throw new FootbridgeError('protocol_violation', `field ${number} has the wrong wire type`)
-    return value
-  })
+  return fields
+    .filter((field) => field.number === number)
+    .map(({ value }) => {
+      if (typeof value === 'bigint') throw new FootbridgeError('protocol_violation', `field ${number} has the wrong wire type`)
+      return value
+    })
 }
 
 function decodePart<Part>(fields: readonly ProtoField[], number: number, decode: (bytes: Uint8Array) => Part): Part | undefined {

@@ -1,0 +1,251 @@
+/**
+ * The composition root: every part of a bridge, made and wired in one place. Reads top to bottom in the order of dependence; `start` and `stop` go in
+ * the orders written there. Not here: settings (config.ts), commands and signals (main.ts, cli/), and anything that decides.
+ */
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import type { Libp2pEvents, PeerId, Connection } from '@libp2p/interface'
+import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
+import { createWebSocketListener } from '@footbridge/listeners/websocket/websocket-listener'
+import type { Storage } from '@footbridge/storage/ports'
+import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
+import type { Context, Hono } from 'hono'
+import type { IncomingMessage } from 'node:http'
+import { createAdminRoutes } from './admin/routes.ts'
+import { createBudgets } from './auth/budgets.ts'
+import { createRateLimits } from './auth/rate-limits.ts'
+import { createAuthRoutes } from './auth/routes.ts'
+import { createSessions } from './auth/sessions.ts'
+import { createTokens, type Tokens } from './auth/tokens.ts'
+import { localUrl } from './cli/banner.ts'
+import type { Config } from './config.ts'
+import { createApp } from './http/app.ts'
+import { createClientAddress } from './http/client-address.ts'
+import { createServer } from './http/server.ts'
+import { createWebSocketServer } from './http/sockets.ts'
+import { loadStaticFiles } from './http/static-files.ts'
+import { HOUSEKEEPING_MS } from './limits.ts'
+import { createAddresses, originToMultiaddr } from './node/addresses.ts'
+import { createNode } from './node/create-node.ts'
+import { loadIdentity } from './node/identity.ts'
+import { createLiveness } from './node/liveness.ts'
+import { createRegistry, type Registry } from './peers/registry.ts'
+import { createPresence } from './presence/presence.ts'
+import { createPresenceRoutes } from './presence/routes.ts'
+import type { Relay } from './relay/relay.ts'
+import { createRelayPolicy } from './relay-policy.ts'
+import { type Log, libp2pLogger } from './telemetry/log.ts'
+
+export interface BridgeParts {
+  readonly storage: Storage
+  readonly log: Log
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number
+  readonly randomBytes: (length: number) => Uint8Array
+  readonly version: string
+  /** Folder of the built web app. */
+  readonly webRoot?: string
+}
+
+export interface RunningBridge {
+  /** Where a browser on this machine opens the app, or the public URL. No trailing slash. */
+  readonly url: string
+  readonly port: number
+  /** The bridge's PeerID. */
+  readonly peer: string
+  /** For native peers. */
+  readonly addresses: readonly string[]
+  readonly tokens: Tokens
+  readonly registry: Registry
+  readonly relay: Relay
+  /** For the control socket; must not be reachable from elsewhere. */
+  readonly admin: Hono
+}
+
+export interface Bridge extends AsyncDisposable {
+  /** Once. @throws IdentityError, or Node's error when a port cannot be had; `stop` cleans up after either. */
+  start(): Promise<RunningBridge>
+  /** Idempotent; leaves no socket and no timer. The storage stays open: whoever opened it closes it. */
+  stop(): Promise<void>
+}
+
+const WEB_ROOT = fileURLToPath(new URL('../../web/dist', import.meta.url))
+
+export function createBridge(config: Config, parts: BridgeParts): Bridge {
+  const { storage, log, clock, randomBytes, version, webRoot = WEB_ROOT } = parts
+  /** What has been started, to be stopped in reverse. */
+  const stack: (() => Promise<void> | void)[] = []
+  let stopping: Promise<void> | undefined
+
+  const start = async (): Promise<RunningBridge> => {
+    const privateKey = await loadIdentity(config.dataDir)
+    const peer = peerIdFromPrivateKey(privateKey).toString()
+    const tls = config.tls && { cert: await readFile(config.tls.certFile, 'utf8'), key: await readFile(config.tls.keyFile, 'utf8') }
+    let ready = false
+    let port = config.port
+
+    const registry = createRegistry({ clock, connectionsOf: (id) => openConnections(peerIdFromString(id)).length })
+    const budgets = createBudgets({ storage, clock, onError: (error) => log.error({ err: error }, 'usage could not be written down') })
+    const tokens = createTokens({
+      storage,
+      clock,
+      randomBytes,
+      onRevoked: (tokenId) => registry.endByToken(tokenId, 'revoked'),
+      usedToday: (tokenId) => budgets.usedToday(tokenId),
+    })
+
+    const publicAddress = config.publicUrl === undefined ? undefined : originToMultiaddr(config.publicUrl)?.[0]
+    const addresses = createAddresses({ ...config, bridgePeer: peer, tcpAddresses: () => tcpAddresses() })
+    const webSockets = createWebSocketListener({
+      getAddrs: () => [multiaddr(`${config.host.includes(':') ? '/ip6' : '/ip4'}/${config.host}/tcp/${port}${tls ? '/tls' : ''}/ws`)],
+    })
+    const node = await createNode({
+      privateKey,
+      host: config.host,
+      p2pPort: config.p2pPort,
+      webSockets,
+      relay: {
+        policy: createRelayPolicy({ registry, budgets }),
+        events: {
+          reserved: (id) => registry.reserved(id.toString()),
+          unreserved: (id) => registry.unreserved(id.toString()),
+        },
+        relayAddresses: () => addresses.reservationAddresses(),
+        now: clock,
+      },
+      announce: config.announceAddrs.length > 0 ? [...config.announceAddrs, ...(publicAddress ? [publicAddress] : [])] : [],
+      appendAnnounce: publicAddress === undefined ? [] : [publicAddress],
+      logger: libp2pLogger(log),
+      version,
+    })
+    const openConnections = (id: PeerId): Connection[] => node.getConnections(id).filter(({ status }) => status === 'open')
+    const tcpAddresses = (): Multiaddr[] => listeningOn(node.getMultiaddrs())
+    const relay = node.services.relay
+
+    const addressOf = createClientAddress(config.trustedProxies)
+    const contextOf = (context: Context): { ip: string; origin: string } =>
+      addressOf((context.env as { incoming: IncomingMessage }).incoming)
+    const sessions = createSessions({
+      storage,
+      tokens,
+      budgets,
+      rateLimits: createRateLimits({ randomBytes }),
+      registry,
+      privateKey,
+      addresses,
+      settings: {
+        name: config.name,
+        version,
+        guests: config.guests,
+        iceServers: config.iceServers.map((server) => ({ ...server, urls: [...server.urls] })),
+      },
+      clock,
+      randomBytes,
+    })
+    const presence = createPresence({ node, registry, clock })
+    const liveness = createLiveness({ node, clock, randomBytes })
+    const app = createApp({
+      listener: webSockets,
+      addressOf,
+      log,
+      staticFiles: await loadStaticFiles(webRoot),
+      isReady: () => ready,
+      api: [
+        createAuthRoutes({ sessions, bridge: { peer, name: config.name, version, guests: config.guests }, clock, contextOf }),
+        createPresenceRoutes({
+          registry,
+          verifyAccessToken: (jwt) => sessions.verifyAccessToken(jwt),
+          circuitAddresses: (id, context) => addresses.circuitAddresses(id, contextOf(context).origin),
+        }),
+      ],
+    })
+    const server = createServer({ app, webSocketServer: createWebSocketServer(), host: config.host, port: config.port, tls })
+
+    // Effects: what follows from a fact, and the only place where features meet.
+    const onConnection = ({ detail: { remotePeer } }: Libp2pEvents['connection:open' | 'connection:close']): void => {
+      // libp2p's own books are in order only after its listeners ran.
+      queueMicrotask(() => registry.connectionsChanged(remotePeer.toString()))
+    }
+    const onDisconnect = ({ detail: gone }: Libp2pEvents['peer:disconnect']): void => {
+      // What identify learned of a visitor would otherwise stay for ever.
+      node.peerStore.delete(gone).catch(() => {})
+    }
+    const unsubscribe = registry.subscribe(({ peer: id, after }) => {
+      if (after.state !== 'ended') return
+      log.info({ peer: id, reason: after.reason }, 'session ended')
+      const peerId = peerIdFromString(id)
+      relay.release(peerId)
+      for (const connection of node.getConnections(peerId)) connection.abort(new Error(`the session has ended: ${after.reason}`))
+    })
+
+    // Started in this order, stopped in reverse.
+    budgets.start()
+    stack.push(() => budgets.stop())
+    const housekeeping = setInterval(() => {
+      tokens.prune().catch((error: unknown) => log.error({ err: error }, 'housekeeping failed'))
+    }, HOUSEKEEPING_MS).unref()
+    stack.push(() => clearInterval(housekeeping))
+    registry.start()
+    stack.push(unsubscribe, () => registry.stop())
+
+    stack.push(() => server.stop())
+    port = await server.listen()
+
+    node.addEventListener('connection:open', onConnection)
+    node.addEventListener('connection:close', onConnection)
+    node.addEventListener('peer:disconnect', onDisconnect)
+    stack.push(() => node.stop())
+    await node.start()
+    liveness.start()
+    stack.push(() => liveness.stop())
+    await presence.start()
+    stack.push(() => presence.stop())
+    ready = true
+    stack.push(() => {
+      ready = false
+    })
+
+    const url = config.publicUrl ?? localUrl(config, port)
+    log.info({ url, peer, relayAddresses: addresses.relayAddresses() }, 'started')
+    return {
+      url,
+      port,
+      peer,
+      addresses: addresses.relayAddresses(),
+      tokens,
+      registry,
+      relay,
+      admin: createAdminRoutes({
+        tokens,
+        registry,
+        relayAddresses: () => addresses.relayAddresses(),
+        describe: () => ({ url, peer, version }),
+      }),
+    }
+  }
+
+  const stop = async (): Promise<void> => {
+    const failures: unknown[] = []
+    for (const undo of stack.splice(0).reverse()) {
+      try {
+        await undo()
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+    if (failures.length > 0) throw failures[0]
+  }
+
+  return {
+    start,
+    stop: () => (stopping ??= stop()),
+    [Symbol.asyncDispose]() {
+      return this.stop()
+    },
+  }
+}
+
+/** Plain TCP addresses without /p2p. */
+function listeningOn(addresses: readonly Multiaddr[]): Multiaddr[] {
+  return addresses.map((address) => address.decapsulate('/p2p')).filter((address) => address.getComponents().at(-1)?.name === 'tcp')
+}

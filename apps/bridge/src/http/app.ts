@@ -1,0 +1,61 @@
+/**
+ * Everything that the bridge answers over HTTP, as one Hono app: sockets, API, health, and the web app's files for the rest. Opens no port: tests call
+ * `app.request`. Not here: the server (server.ts).
+ */
+import type { IncomingMessage } from 'node:http'
+import { FootbridgeError } from '@footbridge/shared/errors'
+import { Hono } from 'hono'
+import { cors } from 'hono/cors'
+import type { Log } from '../telemetry/log.ts'
+import { createErrorHandler } from './errors.ts'
+import { libp2pSockets, type SocketsDependencies } from './sockets.ts'
+import { securityHeaders } from './security-headers.ts'
+import type { StaticFiles } from './static-files.ts'
+
+export interface AppDependencies extends SocketsDependencies {
+  /** Mounted at /api/v1, in this order. */
+  readonly api: readonly Hono[]
+  readonly staticFiles: StaticFiles
+  /** False while starting and stopping. */
+  readonly isReady: () => boolean
+  readonly log: Log
+}
+
+export type App = Hono<{ Bindings: { incoming: IncomingMessage } }>
+
+export function createApp(dependencies: AppDependencies): App {
+  const { api, staticFiles, isReady, log } = dependencies
+  const app: App = new Hono()
+  app.onError(createErrorHandler(log))
+  app.notFound(() => {
+    throw new FootbridgeError('not_found', 'there is nothing at this address')
+  })
+
+  const sockets = libp2pSockets(dependencies)
+  app.get('/', sockets)
+  app.get('/libp2p', sockets)
+
+  app.use('*', securityHeaders(staticFiles.inlineScriptHashes))
+  app.get('/healthz', (context) =>
+    context.json({ status: isReady() ? 'ok' : 'unavailable' }, isReady() ? 200 : 503, { 'Cache-Control': 'no-store' }),
+  )
+
+  // Any origin: there are no cookies, so another site can do nothing here that a program could not. Browsers ask once a day.
+  app.use(
+    '/api/v1/*',
+    cors({
+      origin: '*',
+      allowMethods: ['GET', 'POST', 'DELETE'],
+      allowHeaders: ['Authorization', 'Content-Type'],
+      exposeHeaders: ['Retry-After'],
+      maxAge: 86_400,
+    }),
+  )
+  for (const routes of api) app.route('/api/v1', routes)
+  app.all('/api/*', () => {
+    throw new FootbridgeError('not_found', 'there is no such route')
+  })
+
+  app.get('*', async (context) => (await staticFiles.respond(context)) ?? context.notFound())
+  return app
+}

@@ -1,0 +1,68 @@
+/**
+ * Under which multiaddrs the bridge is reached: what it tells browsers (first hops), native peers (relay addresses) and the network (announced).
+ * A first hop is an origin turned into a multiaddr, because libp2p over WebSocket shares the app's port.
+ */
+import { isIP } from 'node:net'
+import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
+
+export interface Addresses {
+  /** For a browser that reached the bridge at this origin, best first, each ending in the bridge's /p2p/. */
+  firstHops(origin: string): string[]
+  /** For native peers, each ending in the bridge's /p2p/. */
+  relayAddresses(): string[]
+  /** Told to whoever reserves: every address that somebody else could use. */
+  reservationAddresses(): Multiaddr[]
+  /** Circuit addresses of a peer for whoever reached the bridge at this origin. */
+  circuitAddresses(peer: string, origin: string): string[]
+}
+
+export interface AddressesOptions {
+  readonly bridgePeer: string
+  readonly publicUrl: string | undefined
+  readonly announceAddrs: readonly string[]
+  /** Where libp2p over TCP listens, without /p2p. */
+  readonly tcpAddresses: () => readonly Multiaddr[]
+}
+
+export function createAddresses({ bridgePeer, publicUrl, announceAddrs, tcpAddresses }: AddressesOptions): Addresses {
+  const own = (address: string): string => `${address}/p2p/${bridgePeer}`
+
+  const firstHops = (origin: string): string[] => {
+    // What the operator says is right behind any proxy; what the request came by worked for this browser.
+    const origins = [publicUrl, origin].flatMap((each) => each ?? [])
+    return [...new Set(origins.flatMap((each) => originToMultiaddr(each) ?? []))].map(own)
+  }
+
+  const nativeAddresses = (): string[] => {
+    if (announceAddrs.length > 0) return [...announceAddrs]
+    const listening = tcpAddresses().map(String)
+    const reachable = listening.filter((address) => !isLoopbackAddress(address))
+    return reachable.length > 0 ? reachable : listening
+  }
+
+  const relayAddresses = (): string[] => nativeAddresses().map(own)
+
+  return {
+    firstHops,
+    relayAddresses,
+    reservationAddresses() {
+      const browser = publicUrl === undefined ? undefined : originToMultiaddr(publicUrl)
+      return [...nativeAddresses(), ...(browser ?? [])].map((address) => multiaddr(own(address)))
+    },
+    circuitAddresses: (peer, origin) => [...relayAddresses(), ...firstHops(origin)].map((address) => `${address}/p2p-circuit/p2p/${peer}`),
+  }
+}
+
+/** `https://bridge.example` is `/dns/bridge.example/tcp/443/tls/ws`. An array of one, or undefined for what is no web origin. */
+export function originToMultiaddr(origin: string): [string] | undefined {
+  const url = URL.canParse(origin) ? new URL(origin) : undefined
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol)) return undefined
+  const secure = url.protocol === 'https:'
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  const kind = { 0: 'dns', 4: 'ip4', 6: 'ip6' }[isIP(host)] ?? 'dns'
+  return [`/${kind}/${host}/tcp/${url.port || (secure ? 443 : 80)}${secure ? '/tls' : ''}/ws`]
+}
+
+function isLoopbackAddress(address: string): boolean {
+  return /^\/ip4\/127\.|^\/ip6\/::1\//.test(address)
+}

@@ -1,0 +1,80 @@
+/**
+ * The bridge's libp2p node: TCP for native peers, our WebSocket listener for browsers, noise, yamux, identify, ping and our relay. It dials nobody.
+ * Each number that differs from libp2p's default says why. Not here: what the relay decides (relay/), who is here (peers/).
+ */
+import { noise } from '@libp2p/noise'
+import { identify, type Identify } from '@libp2p/identify'
+import type { ComponentLogger, Ed25519PrivateKey, Libp2p, Startable } from '@libp2p/interface'
+import { ping, type Ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import type { WebSocketListener } from '@footbridge/listeners/websocket/websocket-listener'
+import { createLibp2p } from 'libp2p'
+import { circuitRelay, type HopOptions } from '../relay/hop.ts'
+import type { Relay } from '../relay/relay.ts'
+
+export type BridgeServices = { readonly identify: Identify; readonly ping: Ping; readonly relay: Relay & Startable }
+export type BridgeNode = Libp2p<BridgeServices>
+
+export interface NodeOptions {
+  readonly privateKey: Ed25519PrivateKey
+  readonly host: string
+  readonly p2pPort: number
+  readonly webSockets: WebSocketListener
+  readonly relay: HopOptions
+  /** Announced instead of what it listens on; empty announces that. */
+  readonly announce: readonly string[]
+  readonly appendAnnounce: readonly string[]
+  readonly logger: ComponentLogger
+  readonly version: string
+}
+
+/** Above the virtual peers of one bridge, with room for native visitors. */
+const MAX_CONNECTIONS = 12_000
+/** Handshakes at once: a class opens its laptops. Our listener has its own caps per address. */
+const MAX_PENDING_CONNECTIONS = 512
+/**
+ * libp2p refuses more than 5 new connections a second from one address; behind a proxy or a school's NAT that is everybody, and the refusal is a hang.
+ */
+const MAX_CONNECTIONS_PER_ADDRESS_AND_SECOND = 500
+/** Both ways; above the circuits of one peer. */
+const MAX_STREAMS = 1_100
+/**
+ * Bytes on the way for one stream: the most that a slow reader makes the relay hold, twice, and 5 MB/s at 100 ms. libp2p's 16 MiB would overrun its own
+ * 4 MiB read buffer and reset every paused stream.
+ */
+const MAX_STREAM_WINDOW_BYTES = 512 * 1024
+
+/** Not started yet. */
+export async function createNode(options: NodeOptions): Promise<BridgeNode> {
+  const { privateKey, host, p2pPort, webSockets, relay, announce, appendAnnounce, logger, version } = options
+  const ip = host.includes(':') ? 'ip6' : 'ip4'
+  return createLibp2p<BridgeServices>({
+    start: false,
+    privateKey,
+    logger,
+    nodeInfo: { name: 'footbridge', version },
+    addresses: {
+      listen: [`/${ip}/${host}/tcp/${p2pPort}`, `/${ip}/${host}/tcp/0/ws`],
+      announce: [...announce],
+      appendAnnounce: [...appendAnnounce],
+    },
+    transports: [tcp({ maxConnections: MAX_CONNECTIONS, backlog: 512 }), webSockets.transport],
+    connectionEncrypters: [noise()],
+    streamMuxers: [
+      yamux({
+        maxInboundStreams: MAX_STREAMS,
+        maxOutboundStreams: MAX_STREAMS,
+        streamOptions: { maxStreamWindowSize: MAX_STREAM_WINDOW_BYTES },
+      }),
+    ],
+    connectionManager: {
+      maxConnections: MAX_CONNECTIONS,
+      maxIncomingPendingConnections: MAX_PENDING_CONNECTIONS,
+      inboundConnectionThreshold: MAX_CONNECTIONS_PER_ADDRESS_AND_SECOND,
+    },
+    // Ours is liveness.ts, and the WebSocket listener's own ping.
+    connectionMonitor: { enabled: false },
+    services: { identify: identify(), ping: ping(), relay: circuitRelay(relay) },
+  })
+}

@@ -1,0 +1,196 @@
+/**
+ * The bridge's side of `/footbridge/presence/1.0.0`: after a hello a browser gets the whole list, then every change. Wire: shared/wire/presence-frame.ts.
+ *
+ * Each stream has one set of peers it has yet to be told about. A frame is made from the registry's present state when the stream can take it, so a slow
+ * reader gets the latest state and never a backlog; past a bound its set is thrown away and the whole list begins anew. Changes go out together every
+ * BATCH_MS.
+ * Not here: the list over HTTP (routes.ts), who is here (peers/registry.ts).
+ */
+import type { Connection, Libp2p, Stream } from '@libp2p/interface'
+import { lpStream } from '@libp2p/utils'
+import { MAX_FRAME_BYTES, MAX_PRESENCE_ROWS_PER_FRAME } from '@footbridge/shared/limits'
+import { PRESENCE_PROTOCOL } from '@footbridge/shared/protocol-ids'
+import { encodeJsonFrame } from '@footbridge/shared/wire/json-frame'
+import { decodePresenceFrame, type PresenceFrame, type PresenceRow } from '@footbridge/shared/wire/presence-frame'
+import type { Registry, SessionChange } from '../peers/registry.ts'
+import type { Session } from '../peers/session.ts'
+
+/** Well below the second within which a peer must show, long enough that a reconnecting crowd makes few frames. */
+const BATCH_MS = 50
+/** A stream owes a reader at most this many peers one by one; past that the whole list is shorter. */
+const MAX_OWED = 2_000
+/** The first hello must come within this time. */
+const HELLO_MS = 10_000
+/** A reader that took nothing for this long is not there. */
+const STALLED_MS = 30_000
+/** Profile changes of one stream: a person typing a name, not a program. */
+const MAX_HELLOS_PER_MINUTE = 60
+/** One per tab; the newest is kept when a client leaks them. */
+const MAX_STREAMS_PER_CONNECTION = 4
+
+export interface Presence {
+  start(): Promise<void>
+  /** Idempotent. Resets every stream. */
+  stop(): Promise<void>
+}
+
+export interface PresenceDependencies {
+  readonly node: Pick<Libp2p, 'handle' | 'unhandle'>
+  readonly registry: Registry
+  readonly clock: () => number
+}
+
+interface Subscriber {
+  readonly peer: string
+  readonly stream: Stream
+  /** Peers whose state the reader has yet to be told. */
+  owed: Set<string>
+  /** The next frame begins a new list. */
+  reset: boolean
+  /** When the stream became full; undefined while it takes frames. */
+  fullSince: number | undefined
+}
+
+export function createPresence({ node, registry, clock }: PresenceDependencies): Presence {
+  const subscribers = new Set<Subscriber>()
+  let unsubscribe: (() => void) | undefined
+  let timer: NodeJS.Timeout | undefined
+  let changed = new Set<string>()
+
+  const beginList = (subscriber: Subscriber): void => {
+    subscriber.owed = new Set(registry.list().flatMap((session) => (session.state === 'reachable' ? [session.grant.peer] : [])))
+    subscriber.owed.delete(subscriber.peer)
+    subscriber.reset = true
+  }
+
+  const owe = (subscriber: Subscriber, peers: Iterable<string>): void => {
+    for (const peer of peers) if (peer !== subscriber.peer) subscriber.owed.add(peer)
+    // A list just begun may owe everybody; only changes on top of it count.
+    if (!subscriber.reset && subscriber.owed.size > MAX_OWED) beginList(subscriber)
+  }
+
+  const flush = (subscriber: Subscriber): void => {
+    while (subscriber.fullSince === undefined && (subscriber.owed.size > 0 || subscriber.reset)) {
+      const peers = [...subscriber.owed.values().take(MAX_PRESENCE_ROWS_PER_FRAME)]
+      for (const peer of peers) subscriber.owed.delete(peer)
+      const rows = peers.flatMap((peer) => presenceRow(registry.get(peer)) ?? [])
+      const here = new Set(rows.map(({ peer }) => peer))
+      const gone = peers.filter((peer) => !here.has(peer))
+      const frames: PresenceFrame[] = []
+      if (rows.length > 0 || subscriber.reset) frames.push({ type: 'peers', rows, ...(subscriber.reset && { reset: true }) })
+      if (gone.length > 0 && !subscriber.reset) frames.push({ type: 'gone', peers: gone })
+      subscriber.reset = false
+      for (const frame of frames) if (!sendFrame(subscriber.stream, frame)) subscriber.fullSince = clock()
+    }
+  }
+
+  const flushSafely = (subscriber: Subscriber): void => {
+    try {
+      if (subscriber.fullSince !== undefined && clock() - subscriber.fullSince > STALLED_MS) throw new Error('the reader stalled')
+      flush(subscriber)
+    } catch (error) {
+      subscriber.stream.abort(error instanceof Error ? error : new Error('could not send'))
+    }
+  }
+
+  const flushAll = (): void => {
+    timer = undefined
+    const peers = changed
+    changed = new Set()
+    for (const subscriber of subscribers) {
+      owe(subscriber, peers)
+      flushSafely(subscriber)
+    }
+  }
+
+  const onChange = ({ peer, before, after }: SessionChange): void => {
+    if (after.state === 'ended')
+      for (const each of subscribers) if (each.peer === peer) each.stream.abort(new Error('the session has ended'))
+    if (before?.state !== 'reachable' && after.state !== 'reachable') return
+    changed.add(peer)
+    timer ??= setTimeout(flushAll, BATCH_MS)
+  }
+
+  const subscribe = (peer: string, stream: Stream): void => {
+    const subscriber: Subscriber = { peer, stream, owed: new Set(), reset: true, fullSince: undefined }
+    beginList(subscriber)
+    subscribers.add(subscriber)
+    stream.addEventListener('close', () => {
+      subscribers.delete(subscriber)
+    })
+    stream.addEventListener('drain', () => {
+      // libp2p sends what it kept in a microtask queued before this one.
+      queueMicrotask(() => {
+        if (stream.writableNeedsDrain || stream.status !== 'open') return
+        subscriber.fullSince = undefined
+        flushSafely(subscriber)
+      })
+    })
+    flushSafely(subscriber)
+  }
+
+  const serve = async (stream: Stream, peer: string): Promise<void> => {
+    const frames = lpStream(stream, { maxDataLength: MAX_FRAME_BYTES, maxBufferSize: 2 * MAX_FRAME_BYTES })
+    let subscribed = false
+    let hellos = 0
+    let minute = clock()
+    while (stream.remoteWriteStatus === 'writable' || stream.readBufferLength > 0) {
+      const bytes = await frames.read(subscribed ? {} : { signal: AbortSignal.timeout(HELLO_MS) })
+      const frame = decodePresenceFrame(bytes.subarray())
+      if (frame?.type !== 'hello') continue
+      if (clock() - minute >= 60_000) [minute, hellos] = [clock(), 0]
+      if (++hellos > MAX_HELLOS_PER_MINUTE) throw new Error('too many hellos')
+      registry.profile(peer, { name: frame.name.trim(), device: frame.device })
+      if (!subscribed) subscribe(peer, stream)
+      subscribed = true
+    }
+  }
+
+  const onStream = (stream: Stream, connection: Connection): void => {
+    const peer = connection.remotePeer.toString()
+    if (registry.get(peer) === undefined) {
+      stream.abort(new Error('presence needs a session'))
+      return
+    }
+    serve(stream, peer).catch((error: unknown) => {
+      // Also how an ordinary end of the stream shows: there was no further frame.
+      if (stream.status === 'open') stream.abort(error instanceof Error ? error : new Error('the presence stream failed'))
+    })
+  }
+
+  return {
+    async start() {
+      unsubscribe ??= registry.subscribe(onChange)
+      await node.handle(PRESENCE_PROTOCOL, onStream, { maxInboundStreams: MAX_STREAMS_PER_CONNECTION })
+    },
+    async stop() {
+      unsubscribe?.()
+      unsubscribe = undefined
+      clearTimeout(timer)
+      timer = undefined
+      await node.unhandle(PRESENCE_PROTOCOL)
+      for (const { stream } of subscribers) stream.abort(new Error('the bridge is stopping'))
+    },
+  }
+}
+
+/** How a session shows to others; undefined unless it is reachable. */
+export function presenceRow(session: Session | undefined): PresenceRow | undefined {
+  if (session?.state !== 'reachable') return undefined
+  const { grant, name, device, since } = session
+  return { peer: grant.peer, name, device, since }
+}
+
+/** @returns false when the stream is full. */
+function sendFrame(stream: Stream, frame: PresenceFrame): boolean {
+  const body = encodeJsonFrame(frame)
+  const prefix: number[] = []
+  for (let rest = body.length; ; rest >>= 7) {
+    if (rest < 0x80) {
+      prefix.push(rest)
+      break
+    }
+    prefix.push((rest & 0x7f) | 0x80)
+  }
+  return stream.send(Buffer.concat([Uint8Array.from(prefix), body]))
+}
