@@ -52,9 +52,9 @@ export function summarizePeer(session: Session, relayAddresses: readonly string[
   const isReachable = session.state === 'reachable'
   return {
     peer,
-    name: isReachable && session.name !== '' ? session.name : name,
+    name: session.state === 'ended' ? name : session.name,
     state: session.state,
-    device: isReachable ? session.device : null,
+    device: session.state === 'ended' ? null : session.device,
     tokenId,
     tokenLabel,
     guest,

@@ -3,8 +3,8 @@
  */
 import { Command, CommanderError, Option } from 'commander'
 import type { DestinationStream } from 'pino'
-import { ConfigError, readConfig, SETTINGS, type Config, type Flags, type SettingName } from '../config.ts'
-import { CommandError, type Console } from './console.ts'
+import { readConfig, SETTINGS, type Config, type Flags, type SettingName } from '../config.ts'
+import type { Console } from './console.ts'
 import { peersCommand, type PeersFlags } from './peers-command.ts'
 import { createTokenCommand, listTokensCommand, revokeTokenCommand, showTokenCommand, type CreateFlags } from './token-commands.ts'
 
@@ -30,11 +30,13 @@ export async function runProgram(args: readonly string[], dependencies: ProgramD
   }
 }
 
+/** By name, because the classes of a bridge's parts are loaded only when one starts. */
+const TOLD_IN_ONE_LINE = new Set(['ConfigError', 'CommandError', 'FootbridgeError', 'IdentityError'])
+
 /** One line for whatever a person can mend; the stack for a fault of ours. */
 function explain(error: unknown): string {
   if (error instanceof CommanderError) return explainUsage(error)
-  if (error instanceof ConfigError || error instanceof CommandError) return `footbridge: ${error.message}`
-  if (error instanceof Error && error.name === 'FootbridgeError') return `footbridge: ${error.message}`
+  if (error instanceof Error && TOLD_IN_ONE_LINE.has(error.name)) return `footbridge: ${error.message}`
   return `footbridge: a fault: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
 }
 

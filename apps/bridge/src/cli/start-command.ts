@@ -2,8 +2,9 @@
  * `footbridge start`: takes the data folder, builds the bridge, says where it is, and waits to be asked to stop.
  * Not here: what a bridge is made of (../bridge.ts), and signals (../main.ts).
  */
-import { accessSync, constants } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { createSecureContext } from 'node:tls'
 import type { DestinationStream } from 'pino'
 import { controlPath } from '../admin/control-path.ts'
 import { createControlServer } from '../admin/control-server.ts'
@@ -25,7 +26,7 @@ export async function startCommand(given: Config, console: Console, logDestinati
   if (lock === undefined)
     throw new CommandError(`another bridge is running on ${config.dataDir}: stop it, or give this one its own folder with --data-dir`)
   try {
-    checkTlsFiles(config)
+    checkTls(config)
     await checkPort(config.host, config.port, '--port')
     await checkPort(config.host, config.p2pPort, '--p2p-port')
     await runBridge(config, console, logDestination)
@@ -83,18 +84,26 @@ async function withDeadline(work: Promise<void>, ms: number): Promise<boolean> {
   }
 }
 
-function checkTlsFiles({ tls }: Config): void {
+/** Reads and tries certificate and key before anything is built on them. */
+function checkTls({ tls }: Config): void {
   if (tls === undefined) return
-  for (const [flag, file] of [
-    ['--tls-cert', tls.certFile],
-    ['--tls-key', tls.keyFile],
-  ] as const) {
-    try {
-      accessSync(file, constants.R_OK)
-    } catch (error) {
-      const reason = error instanceof Error && 'code' in error && error.code === 'ENOENT' ? 'there is no such file' : reasonOf(error)
-      throw new ConfigError(`${flag} ${file} cannot be read (${reason}): give the path of a PEM file that this user may read`)
-    }
+  const cert = readPem('--tls-cert', tls.certFile)
+  const key = readPem('--tls-key', tls.keyFile)
+  try {
+    createSecureContext({ cert, key })
+  } catch (error) {
+    throw new ConfigError(
+      `--tls-cert and --tls-key cannot be used together (${reasonOf(error)}): give a PEM certificate and the key that belongs to it`,
+    )
+  }
+}
+
+function readPem(flag: string, file: string): Buffer {
+  try {
+    return readFileSync(file)
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error && error.code === 'ENOENT' ? 'there is no such file' : reasonOf(error)
+    throw new ConfigError(`${flag} ${file} cannot be read (${reason}): give the path of a PEM file that this user may read`)
   }
 }
 

@@ -1,0 +1,94 @@
+import fc from 'fast-check'
+import { createMemoryStorage } from '@footbridge/storage/memory/memory-storage'
+import { token } from '@footbridge/storage/contract/storage-contract'
+import { describe, expect, it } from 'vitest'
+import { createBudgets } from './budgets.ts'
+
+const NOON = Date.UTC(2026, 10, 21, 12)
+const DAY = 24 * 60 * 60_000
+
+async function open() {
+  const storage = createMemoryStorage()
+  await storage.tokens.insert(token('t_1'))
+  const time = { now: NOON }
+  const errors: unknown[] = []
+  const budgets = createBudgets({ storage, clock: () => time.now, onError: (error) => errors.push(error) })
+  return { storage, time, budgets, errors }
+}
+
+describe('a daily budget', () => {
+  it('is taken whole or not at all', async () => {
+    const { budgets } = await open()
+    expect(budgets.take('t_1', 100, 60)).toBe(true)
+    expect(budgets.take('t_1', 100, 41)).toBe(false)
+    expect(budgets.take('t_1', 100, 40)).toBe(true)
+    expect(budgets.take('t_1', 100, 1)).toBe(false)
+    expect(await budgets.usedToday('t_1')).toBe(100)
+  })
+
+  it('counts without a limit too', async () => {
+    const { budgets } = await open()
+    expect(budgets.take('t_1', null, 5e12)).toBe(true)
+    expect(await budgets.usedToday('t_1')).toBe(5e12)
+  })
+
+  it('begins with what was written down before, however often it is loaded', async () => {
+    const { storage, budgets } = await open()
+    await storage.usage.add('t_1', '2026-11-21', 90)
+    await Promise.all([budgets.load('t_1'), budgets.load('t_1')])
+    await budgets.load('t_1')
+    expect(budgets.take('t_1', 100, 11)).toBe(false)
+    expect(budgets.take('t_1', 100, 10)).toBe(true)
+  })
+
+  it('begins anew at midnight UTC, and yesterday’s rest is written under yesterday', async () => {
+    const { storage, time, budgets } = await open()
+    budgets.take('t_1', 100, 100)
+    time.now += DAY
+    expect(budgets.take('t_1', 100, 70)).toBe(true)
+    await budgets.stop()
+    expect(await storage.usage.get('t_1', '2026-11-21')).toBe(100)
+    expect(await storage.usage.get('t_1', '2026-11-22')).toBe(70)
+  })
+
+  it('keeps what could not be written for the next time', async () => {
+    const { storage, budgets, errors } = await open()
+    const add = storage.usage.add
+    storage.usage.add = () => Promise.reject(new Error('disk full'))
+    budgets.take('t_1', 100, 30)
+    await budgets.flush()
+    expect(errors).toHaveLength(1)
+    expect(budgets.take('t_1', 100, 71)).toBe(false)
+    storage.usage.add = add
+    await budgets.stop()
+    await budgets.stop()
+    expect(await storage.usage.get('t_1', '2026-11-21')).toBe(30)
+  })
+
+  it('writes down exactly what was taken, for any order of taking, flushing and days passing', async () => {
+    const step = fc.oneof(
+      fc.record({ take: fc.nat(1_000) }),
+      fc.constant('flush' as const),
+      fc.constant('midnight' as const),
+      fc.constant('load' as const),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const { storage, time, budgets } = await open()
+        const taken = new Map<string, number>()
+        for (const action of steps) {
+          const day = new Date(time.now).toISOString().slice(0, 10)
+          if (action === 'flush') void budgets.flush()
+          else if (action === 'midnight') time.now += DAY
+          else if (action === 'load') await budgets.load('t_1')
+          else if (budgets.take('t_1', 2_000, action.take)) taken.set(day, (taken.get(day) ?? 0) + action.take)
+        }
+        await budgets.stop()
+        for (const [day, bytes] of taken) {
+          expect(await storage.usage.get('t_1', day)).toBe(bytes)
+          expect(bytes).toBeLessThanOrEqual(2_000)
+        }
+      }),
+    )
+  })
+})
