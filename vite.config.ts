@@ -2,17 +2,38 @@
  * Two things in one place: how the web app is built, and the test projects that vitest runs.
  * Not here: end-to-end tests (e2e/playwright.config.ts).
  */
+import { paraglideVitePlugin } from '@inlang/paraglide-js'
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { fileURLToPath } from 'node:url'
+import { VitePWA } from 'vite-plugin-pwa'
 import { defineConfig } from 'vitest/config'
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
 export default defineConfig({
   root: here('apps/web'),
-  plugins: [svelte()],
+  plugins: [
+    // messages/en.json becomes functions in src/lib/paraglide, which is not committed.
+    paraglideVitePlugin({
+      project: here('apps/web/project.inlang'),
+      outdir: here('apps/web/src/lib/paraglide'),
+      strategy: ['baseLocale'],
+      emitReadme: false,
+    }),
+    svelte(),
+    // Our own service worker; the plugin builds it and tells it the names of the built files.
+    VitePWA({
+      strategies: 'injectManifest',
+      srcDir: 'src',
+      filename: 'service-worker.ts',
+      injectRegister: false,
+      manifest: false,
+      injectManifest: { globPatterns: ['**/*.{js,css,html,woff2,svg,png,webmanifest}'] },
+    }),
+  ],
+  server: { proxy: { '/api': 'http://127.0.0.1:8080', '/ws': { target: 'http://127.0.0.1:8080', ws: true } } },
   // The manifest tells the size budgets which chunk is which (.size-limit.mjs).
-  build: { outDir: here('apps/web/dist'), emptyOutDir: true, target: 'es2023', manifest: true },
+  build: { outDir: here('apps/web/dist'), emptyOutDir: true, target: 'es2023', manifest: true, modulePreload: { polyfill: false } },
   test: {
     root: here('.'),
     include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'e2e/helpers/**/*.test.ts'],

@@ -1,0 +1,14 @@
+/** Opens the SDK in a chunk of its own after the first paint; in a dev build `?fake` opens the stand-in of lib/fake instead. */
+import type { Footbridge } from '@footbridge/client/api'
+
+export async function openClient(page: Pick<Location, 'origin' | 'search'>): Promise<Footbridge> {
+  if (import.meta.env.DEV) {
+    const scenario = new URLSearchParams(page.search).get('fake')
+    if (scenario !== null) {
+      const { createFakeFootbridge } = await import('./fake/fake-footbridge.ts')
+      return createFakeFootbridge(scenario)
+    }
+  }
+  const { openFootbridge } = await import('@footbridge/client/open')
+  return openFootbridge({ bridge: page.origin })
+}

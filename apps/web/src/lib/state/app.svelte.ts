@@ -1,0 +1,120 @@
+/**
+ * What the whole app shares: the SDK's facts as reactive values, and which screen they call for.
+ * Not here: the way in (arrival.svelte.ts), one conversation (talk.svelte.ts).
+ */
+import type { ConnectionState, Footbridge, LogEntry, Peer, Profile } from '@footbridge/client/api'
+import { isFootbridgeError, type ErrorCode } from '@footbridge/shared/errors'
+import { needsToken } from '../words/errors.ts'
+import { spanOfConnection, type SpanKind } from '../words/paths.ts'
+import { Clock } from './clock.svelte.ts'
+import { Live } from './live.svelte.ts'
+
+const SKIPPED_NAME_KEY = 'footbridge.name-skipped'
+
+export class App {
+  readonly client: Footbridge
+  readonly clock = new Clock()
+  readonly #connection: Live<ConnectionState>
+  readonly #peers: Live<readonly Peer[]>
+  readonly #log: Live<readonly LogEntry[]>
+  readonly #profile: Live<Profile>
+  readonly #storage: Pick<Storage, 'getItem' | 'setItem'>
+  #entering = $state(false)
+  #wantsIn = $state(false)
+  #nameSkipped = $state(false)
+  #browsingKept = $state(false)
+  #storageFull = $state(false)
+
+  constructor(client: Footbridge, storage: Pick<Storage, 'getItem' | 'setItem'>) {
+    this.client = client
+    this.#storage = storage
+    this.#connection = new Live(client.connection)
+    this.#peers = new Live(client.peers)
+    this.#log = new Live(client.log)
+    this.#profile = new Live(client.profile)
+    this.#nameSkipped = storage.getItem(SKIPPED_NAME_KEY) !== null
+  }
+
+  get connection(): ConnectionState {
+    return this.#connection.current
+  }
+
+  get peers(): readonly Peer[] {
+    return this.#peers.current
+  }
+
+  get log(): readonly LogEntry[] {
+    return this.#log.current
+  }
+
+  get profile(): Profile {
+    return this.#profile.current
+  }
+
+  /** This device's PeerID, or '' before there is one. */
+  get ownId(): string {
+    void this.connection
+    return this.client.identity()?.peer ?? ''
+  }
+
+  get hopSpan(): SpanKind {
+    return spanOfConnection(this.connection)
+  }
+
+  get hopRoundTrip(): number | undefined {
+    return this.connection.state === 'online' ? this.connection.firstHop.rttMs : undefined
+  }
+
+  /** Why only another token helps, or undefined. */
+  get tokenTrouble(): ErrorCode | undefined {
+    const connection = this.connection
+    if (connection.state === 'out' && needsToken(connection.reason)) return connection.reason
+    return undefined
+  }
+
+  get screen(): 'arrive' | 'naming' | 'inside' {
+    const { state } = this.connection
+    if (this.#entering || this.#wantsIn) return 'arrive'
+    if (state === 'out') return this.#browsingKept ? 'inside' : 'arrive'
+    return state === 'online' && this.profile.name === '' && !this.#nameSkipped ? 'naming' : 'inside'
+  }
+
+  /** Something is kept here that can be read without a session. */
+  get hasKept(): boolean {
+    return this.peers.length > 0
+  }
+
+  get storageFull(): boolean {
+    return this.#storageFull
+  }
+
+  peer(id: string): Peer | undefined {
+    return this.peers.find((peer) => peer.id === id)
+  }
+
+  /** While true, Arrive stays on screen, so that its last step can be read. */
+  setEntering(entering: boolean): void {
+    this.#entering = entering
+    if (!entering) this.#wantsIn = false
+  }
+
+  /** Shows Arrive although this device has an identity: for another token. `false` goes back to what is kept. */
+  askForToken(asks: boolean): void {
+    this.#wantsIn = asks
+    this.#browsingKept = !asks
+  }
+
+  skipName(): void {
+    this.#storage.setItem(SKIPPED_NAME_KEY, '1')
+    this.#nameSkipped = true
+  }
+
+  /** Every failed act passes here, so that a full disk is told once for the whole app. */
+  noteFailure(error: unknown): void {
+    if (isFootbridgeError(error, 'storage_full')) this.#storageFull = true
+  }
+
+  dismissStorageFull(): void {
+    this.#storageFull = false
+  }
+}

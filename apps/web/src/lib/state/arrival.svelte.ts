@@ -1,0 +1,125 @@
+/**
+ * The way in: what stands in the field, the steps as they happen, and what went wrong at which.
+ * Not here: the steps themselves (the SDK), the words (lib/words/errors.ts).
+ */
+import type { ArrivalStep, Footbridge } from '@footbridge/client/api'
+import { parseLogin } from '@footbridge/shared/bridge-token'
+import { sentenceForError } from '../words/errors.ts'
+import { m } from '../paraglide/messages.js'
+import type { App } from './app.svelte.ts'
+
+export const ARRIVAL_STEPS = ['reaching', 'proving', 'reserving'] as const satisfies readonly ArrivalStep[]
+
+/** How long the three done steps stay to be read. */
+const LINGER_MS = 700
+
+export type StepView =
+  | { readonly step: ArrivalStep; readonly state: 'ahead' | 'failed' }
+  | { readonly step: ArrivalStep; readonly state: 'now'; readonly startedAt: number }
+  | { readonly step: ArrivalStep; readonly state: 'done'; readonly ms: number }
+
+export class Arrival {
+  field = $state('')
+  #busy = $state(false)
+  #started = $state(false)
+  #trouble = $state<string | undefined>(undefined)
+  #elsewhere = $state<string | undefined>(undefined)
+  #failedAt = $state<ArrivalStep | undefined>(undefined)
+  #doneBefore = $state.raw<readonly { step: ArrivalStep; ms: number }[]>([])
+  readonly #app: App
+  readonly #client: Footbridge
+  readonly #origin: string
+
+  constructor(app: App, origin: string) {
+    this.#app = app
+    this.#client = app.client
+    this.#origin = origin
+  }
+
+  get busy(): boolean {
+    return this.#busy
+  }
+
+  /** One sentence about the last failure, or undefined. */
+  get trouble(): string | undefined {
+    return this.#trouble
+  }
+
+  /** The bridge that a pasted link belongs to, when it is not this one. */
+  get elsewhere(): string | undefined {
+    return this.#elsewhere
+  }
+
+  /** The three steps, or none before the first try. */
+  get steps(): readonly StepView[] {
+    if (!this.#started) return []
+    const connection = this.#app.connection
+    const done = connection.state === 'arriving' || connection.state === 'online' ? connection.done : this.#doneBefore
+    return ARRIVAL_STEPS.map((step): StepView => {
+      const finished = done.find((each) => each.step === step)
+      if (finished !== undefined) return { step, state: 'done', ms: finished.ms }
+      if (this.#failedAt === step) return { step, state: 'failed' }
+      if (connection.state === 'arriving' && connection.step === step) return { step, state: 'now', startedAt: connection.stepStartedAt }
+      return { step, state: 'ahead' }
+    })
+  }
+
+  /** Takes a pasted, scanned or opened text. */
+  async enterWith(text: string): Promise<void> {
+    this.field = text.trim()
+    const login = parseLogin(text)
+    this.#elsewhere = undefined
+    if (login === undefined) {
+      this.#trouble = text.trim() === '' ? m.arrive_field_empty() : m.arrive_field_malformed()
+      return
+    }
+    if (login.origin !== undefined && login.origin !== this.#origin) {
+      this.#trouble = m.arrive_elsewhere({ origin: login.origin })
+      this.#elsewhere = text.trim()
+      return
+    }
+    await this.#enter({ token: login.token })
+  }
+
+  async enterAsGuest(): Promise<void> {
+    await this.#enter({ guest: true })
+  }
+
+  /** The device enrolled before: after a logout, or when the page was opened. */
+  async enterAgain(): Promise<void> {
+    await this.#enter({ device: true })
+  }
+
+  async #enter(credential: Parameters<Footbridge['login']>[0]): Promise<void> {
+    if (this.#busy) return
+    this.#busy = true
+    this.#started = true
+    this.#trouble = undefined
+    this.#failedAt = undefined
+    this.#doneBefore = []
+    this.#app.setEntering(true)
+    const stop = this.#client.connection.subscribe((connection) => {
+      if (connection.state !== 'arriving') return
+      this.#doneBefore = connection.done
+      this.#lastStep = connection.step
+    })
+    try {
+      await this.#client.login(credential)
+      // A secret has no business in a field any longer than needed.
+      this.field = ''
+      await new Promise((resolve) => setTimeout(resolve, LINGER_MS))
+      this.#app.setEntering(false)
+      this.#started = false
+    } catch (error) {
+      this.#app.noteFailure(error)
+      this.#failedAt = this.#lastStep
+      this.#trouble = sentenceForError(error)
+      this.#app.askForToken(true)
+    } finally {
+      stop()
+      this.#busy = false
+    }
+  }
+
+  #lastStep: ArrivalStep = 'reaching'
+}

@@ -1,0 +1,35 @@
+/** Every route of the app, in one file. Network and Settings are loaded when they are first opened. */
+import { createRouter } from 'sv-router'
+import type { Ways } from './lib/state/context.ts'
+import Conversation from './routes/Conversation.svelte'
+import NobodyChosen from './routes/NobodyChosen.svelte'
+import NotFound from './routes/NotFound.svelte'
+import People from './routes/People.svelte'
+import Shell from './routes/Shell.svelte'
+
+const router = createRouter({
+  '/': NobodyChosen,
+  '/people': {
+    '/': NobodyChosen,
+    '/:peer': Conversation,
+    layout: People,
+  },
+  '/network': () => import('./routes/Network.svelte'),
+  '/settings': () => import('./routes/Settings.svelte'),
+  '*': NotFound,
+  layout: Shell,
+  hooks: {
+    beforeLoad({ pathname }) {
+      if (pathname === '/') throw router.navigate('/people', { replace: true })
+    },
+  },
+})
+
+export const ways: Ways = {
+  peer: () => router.route.params.peer,
+  path: () => router.route.pathname,
+  go: (path) => {
+    if (path.startsWith('/people/')) void router.navigate('/people/:peer', { params: { peer: path.slice('/people/'.length) } })
+    else void router.navigate(path as '/people')
+  },
+}
