@@ -142,12 +142,13 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
   const pingBridge = async (timeoutMs: number): Promise<void> => {
     const link = bridgeLink()
     if (link === undefined || supervisor.session() === undefined) return
+    const startedAt = now()
     try {
       const rttMs = Math.round(await pingConnection(link, timeoutMs, closing.signal))
       misses = 0
       supervisor.firstHop({ kind: 'websocket', address: link.remoteAddr.toString(), rttMs })
     } catch {
-      if (closing.signal.aborted || link.status !== 'open') return
+      if (closing.signal.aborted || link.status !== 'open' || paths.heardThroughBridgeAt() >= startedAt) return
       misses++
       if (misses < MISSES_TO_GIVE_UP) return void pingBridge(timeoutMs)
       log.warn('The bridge stopped answering')
@@ -206,6 +207,7 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
 
   const onMessageStream = (stream: Stream, link: Connection): void => {
     const peer = link.remotePeer.toString()
+    paths.watch(stream, link)
     void receiveMessages(
       stream,
       {
@@ -230,6 +232,11 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
     ).then((error) => {
       if (error?.code === 'protocol_violation') log.warn(`${people.nameOf(peer)} sent something that is not a message`)
     })
+  }
+
+  const onBlobStream = (stream: Stream, link: Connection): void => {
+    paths.watch(stream, link)
+    void serveBlobs(stream, (cid) => served.get(cid), closing.signal)
   }
 
   const paths = createPaths({
@@ -267,6 +274,7 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
     open: async (peer, signal) => {
       const link = await paths.connection(peer, signal)
       const stream = await link.newStream(BLOB_PROTOCOL, { signal: AbortSignal.timeout(STREAM_TIMEOUT_MS), runOnLimitedConnection: true })
+      paths.watch(stream, link)
       return createBlobRequester(stream)
     },
     nameOf: (peer) => people.nameOf(peer),
@@ -278,7 +286,7 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
     runOnLimitedConnection: true,
     maxInboundStreams: MAX_MESSAGE_STREAMS_PER_CONNECTION,
   })
-  await libp2p.handle(BLOB_PROTOCOL, (stream) => void serveBlobs(stream, (cid) => served.get(cid), closing.signal), {
+  await libp2p.handle(BLOB_PROTOCOL, onBlobStream, {
     runOnLimitedConnection: true,
     maxInboundStreams: MAX_BLOB_STREAMS_PER_CONNECTION,
   })

@@ -66,6 +66,7 @@ export function createOutbox({ paths, messages, conversations, people, log, prof
       signal: AbortSignal.timeout(OPEN_TIMEOUT_MS),
       runOnLimitedConnection: true,
     })
+    paths.watch(stream, connection)
     const sender = createMessageSender(stream)
     line.sender = { stream: sender, connection }
     const { name, picture } = profile()

@@ -15,6 +15,7 @@ import type { Transfers } from './transfers.ts'
 const MAX_RUNNING = 3
 /** The speed shown is that of the last seconds. */
 const SPEED_WINDOW_MS = 3_000
+const MIN_SPEED_WINDOW_MS = 500
 const REST_MS = 1_000
 
 export interface FetcherParts {
@@ -171,7 +172,7 @@ export function createFetcher(parts: FetcherParts): Fetcher {
   }
 }
 
-/** Bytes per second over the last SPEED_WINDOW_MS. */
+/** Bytes per second over the last SPEED_WINDOW_MS; 0 until there is a second to judge by. */
 function createSpeed(now: () => number): (bytesDone: number) => number {
   const samples: { at: number; bytesDone: number }[] = []
   return (bytesDone) => {
@@ -179,7 +180,7 @@ function createSpeed(now: () => number): (bytesDone: number) => number {
     samples.push({ at, bytesDone })
     while (samples.length > 2 && samples[0] !== undefined && samples[0].at < at - SPEED_WINDOW_MS) samples.shift()
     const first = samples[0]
-    if (first === undefined || at === first.at) return 0
+    if (first === undefined || at - first.at < MIN_SPEED_WINDOW_MS) return 0
     return Math.round(((bytesDone - first.bytesDone) * 1000) / (at - first.at))
   }
 }

@@ -3,7 +3,7 @@
  * proved it (a failed ICE leaves a phantom that looks open, pitfall A3.2), and is left for the circuit as soon as it stops answering.
  * Not here: when a try is allowed (upgrade-policy.ts) and what travels (outbox, blobs).
  */
-import type { Connection, IdentifyResult, Libp2p, PeerId } from '@libp2p/interface'
+import type { Connection, IdentifyResult, Libp2p, PeerId, Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import { FootbridgeError } from '@footbridge/shared/errors'
@@ -51,6 +51,8 @@ interface PeerPath {
   rttMs: number | undefined
   misses: number
   measuring: boolean
+  /** When bytes last came over which connection: a path that carries a file is alive however late its pings are. */
+  heard: { readonly connection: Connection; readonly at: number } | undefined
   upgrade: Upgrade
   retryTimer: ReturnType<typeof setTimeout> | undefined
 }
@@ -60,6 +62,10 @@ export interface Paths {
   connection(peer: string, signal?: AbortSignal): Promise<Connection>
   /** The best connection that is there. */
   current(peer: string): Connection | undefined
+  /** Takes what arrives on this stream as a sign of life of its path. To be called before anybody reads. */
+  watch(stream: Stream, connection: Connection): void
+  /** When bytes last came through the bridge from anybody, by this device's clock. */
+  heardThroughBridgeAt(): number
   /** Tries to make the path direct now. */
   upgrade(peer: string): void
   /** The network has changed: what failed may work now, and what worked may be dead. */
@@ -75,6 +81,7 @@ export function createPaths(parts: PathsParts): Paths {
   const stopping = new AbortController()
   let attempts = 0
   let attemptsRunning = 0
+  let bridgeHeardAt = 0
 
   const of = (peer: PeerId): PeerPath => {
     const id = peer.toString()
@@ -88,6 +95,7 @@ export function createPaths(parts: PathsParts): Paths {
       rttMs: undefined,
       misses: 0,
       measuring: false,
+      heard: undefined,
       upgrade: { state: 'idle' },
       retryTimer: undefined,
     }
@@ -123,6 +131,7 @@ export function createPaths(parts: PathsParts): Paths {
     const connection = best(path)
     if (connection === undefined || path.measuring) return
     path.measuring = true
+    const startedAt = now()
     try {
       const rttMs = await pingConnection(connection, MEASURE_TIMEOUT_MS, stopping.signal)
       path.misses = 0
@@ -130,6 +139,7 @@ export function createPaths(parts: PathsParts): Paths {
       show(path)
     } catch (error) {
       if (stopping.signal.aborted || connection !== best(path)) return
+      if (path.heard?.connection === connection && path.heard.at >= startedAt) return
       path.misses++
       if (path.misses >= MISSES_TO_GIVE_UP) giveUp(path, connection, error)
       else setTimeout(() => void measure(path), 1000)
@@ -317,6 +327,14 @@ export function createPaths(parts: PathsParts): Paths {
       dials.set(id, dial)
       return dial
     },
+    watch(stream, connection) {
+      stream.addEventListener('message', () => {
+        const path = paths.get(connection.remotePeer.toString())
+        if (path) path.heard = { connection, at: now() }
+        if (isCircuit(connection)) bridgeHeardAt = now()
+      })
+    },
+    heardThroughBridgeAt: () => bridgeHeardAt,
     upgrade(id) {
       const path = paths.get(id)
       if (path) void tryUpgrade(path, true).catch(() => undefined)
