@@ -1,0 +1,367 @@
+/**
+ * The relay between real libp2p nodes over TCP on loopback: stock js-libp2p clients, and raw ones that behave badly.
+ */
+import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { identify } from '@libp2p/identify'
+import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
+import { noise } from '@libp2p/noise'
+import { RecordEnvelope } from '@libp2p/peer-record'
+import { ping, type Ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { lpStream } from '@libp2p/utils'
+import { yamux } from '@libp2p/yamux'
+import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p } from 'libp2p'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { circuitRelay } from './hop.ts'
+import { RELAY_LIMITS, type RelayLimits } from './limits.ts'
+import type { Relay, RelayAccount, RelayPolicy } from './relay.ts'
+import { HOP_PROTOCOL, STATUS, STOP_PROTOCOL, decodeHopMessage, encodeHopMessage, encodeStopMessage, type HopMessage } from './wire.ts'
+
+const WINDOW_BYTES = 512 * 1024
+const unlimited: RelayAccount = { id: 'alice', bytesPerSecond: null, take: () => true }
+const nodes: Libp2p[] = []
+
+afterEach(async () => {
+  // A polite close waits half a second for the other side.
+  for (const node of nodes) for (const connection of node.getConnections()) connection.abort(new Error('the test is over'))
+  await Promise.all(nodes.splice(0).map((node) => node.stop()))
+})
+
+interface RelayUnderTest {
+  readonly relay: Relay
+  readonly address: Multiaddr
+  readonly peerId: PeerId
+  readonly log: string[]
+}
+
+async function startRelay(policy: Partial<RelayPolicy> = {}, limits: Partial<RelayLimits> = {}): Promise<RelayUnderTest> {
+  const log: string[] = []
+  const node: Libp2p<{ relay: Relay }> = await createLibp2p<{ relay: Relay }>({
+    addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: WINDOW_BYTES } })],
+    connectionManager: { inboundConnectionThreshold: 1_000 },
+    services: {
+      relay: circuitRelay({
+        policy: { mayReserve: () => true, accountsFor: () => [unlimited], ...policy },
+        events: {
+          reserved: (peer) => log.push(`reserved ${peer.toString()}`),
+          unreserved: (peer) => log.push(`unreserved ${peer.toString()}`),
+        },
+        relayAddresses: (): Multiaddr[] => node.getMultiaddrs(),
+        limits: { ...RELAY_LIMITS, ...limits },
+      }),
+    },
+  })
+  nodes.push(node)
+  return { relay: node.services.relay, address: node.getMultiaddrs()[0]!, peerId: node.peerId, log }
+}
+
+type Peer = Libp2p<{ ping: Ping }>
+
+async function startPeer(listen: string[] = []): Promise<Peer> {
+  const node = await createLibp2p({
+    addresses: { listen },
+    transports: [tcp(), circuitRelayTransport()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    connectionMonitor: { enabled: false },
+    services: { identify: identify(), ping: ping() },
+  })
+  nodes.push(node)
+  return node
+}
+
+/** A node without the circuit transport: speaks HOP and STOP by hand. */
+async function startRaw(address: Multiaddr): Promise<{ node: Libp2p; connection: Connection }> {
+  const node = await createLibp2p({
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    connectionMonitor: { enabled: false },
+  })
+  nodes.push(node)
+  return { node, connection: await node.dial(address) }
+}
+
+async function askHop(connection: Connection, request: HopMessage | Uint8Array): Promise<{ reply: HopMessage; stream: Stream }> {
+  const stream = await connection.newStream(HOP_PROTOCOL)
+  const frames = lpStream(stream)
+  await frames.write(request instanceof Uint8Array ? request : encodeHopMessage(request))
+  const reply = decodeHopMessage((await frames.read({ signal: AbortSignal.timeout(5_000) })).subarray())
+  return { reply, stream: frames.unwrap() }
+}
+
+const connectTo = (peer: PeerId): HopMessage => ({ type: 'CONNECT', peer: { id: peer.toMultihash().bytes, addrs: [] } })
+
+/** Accepts every circuit and hands its raw stream over. */
+async function acceptCircuits(node: Libp2p): Promise<Stream[]> {
+  const streams: Stream[] = []
+  await node.handle(STOP_PROTOCOL, async (stream) => {
+    const frames = lpStream(stream)
+    await frames.read()
+    frames.unwrap()
+    stream.pause()
+    streams.push(stream)
+    const message = encodeStopMessage({ type: 'STATUS', status: STATUS.OK })
+    stream.send(Uint8Array.of(message.length, ...message))
+  })
+  return streams
+}
+
+const eventually = <Value>(check: () => Value | Promise<Value>): Promise<Value> => vi.waitFor(check, { timeout: 10_000, interval: 5 })
+
+describe('the relay with stock clients', () => {
+  it('carries a dial, noise and a ping to a peer that holds a reservation', async () => {
+    const { address, relay, peerId } = await startRelay()
+    const alice = await startPeer([`${address.toString()}/p2p-circuit`])
+    const bob = await startPeer()
+    expect(relay.hasReservation(alice.peerId)).toBe(true)
+    const connection = await bob.dial(multiaddr(`${address.toString()}/p2p-circuit/p2p/${alice.peerId.toString()}`))
+    expect(connection.remotePeer.equals(alice.peerId)).toBe(true)
+    expect(await bob.services.ping.ping(alice.peerId)).toBeGreaterThanOrEqual(0)
+    expect(relay.circuits()).toMatchObject([{ source: bob.peerId.toString(), destination: alice.peerId.toString() }])
+    expect(connection.limits?.seconds).toBe(RELAY_LIMITS.circuitSeconds)
+    expect(peerId).toBeDefined()
+  })
+
+  it('gives every byte of both directions in order, and ends the circuit with its connection', async () => {
+    const { address, relay } = await startRelay()
+    const alice = await startPeer([`${address.toString()}/p2p-circuit`])
+    const bob = await startPeer()
+    await alice.handle(
+      '/echo/1',
+      (stream) => {
+        stream.addEventListener('message', ({ data }) => void stream.send(data.subarray().slice()))
+        stream.addEventListener('remoteCloseWrite', () => void stream.close())
+      },
+      { runOnLimitedConnection: true },
+    )
+    const connection = await bob.dial(multiaddr(`${address.toString()}/p2p-circuit/p2p/${alice.peerId.toString()}`))
+    const stream = await connection.newStream('/echo/1', { runOnLimitedConnection: true })
+    const sent = Buffer.from(Array.from({ length: 3_000_000 }, (_, index) => (index * 31 + (index >> 8)) & 0xff))
+    const received: Uint8Array[] = []
+    stream.addEventListener('message', ({ data }) => received.push(data.subarray()))
+    stream.send(sent)
+    await stream.close()
+    await eventually(() => expect(received.reduce((sum, { length }) => sum + length, 0)).toBe(sent.length))
+    expect(Buffer.concat(received).equals(sent)).toBe(true)
+    await connection.close()
+    await eventually(() => expect(relay.circuits()).toEqual([]))
+  })
+
+  it('refuses a reservation to whom the policy refuses it', async () => {
+    const { address, relay } = await startRelay({ mayReserve: () => false })
+    await expect(startPeer([`${address.toString()}/p2p-circuit`])).rejects.toThrow(/202|PERMISSION_DENIED|could not listen|failed/)
+    expect(relay.circuits()).toEqual([])
+  })
+
+  it('ends the reservation with the last connection of its peer', async () => {
+    const { address, relay, log } = await startRelay()
+    const alice = await startPeer([`${address.toString()}/p2p-circuit`])
+    await alice.stop()
+    await eventually(() => expect(relay.hasReservation(alice.peerId)).toBe(false))
+    expect(log).toEqual([`reserved ${alice.peerId.toString()}`, `unreserved ${alice.peerId.toString()}`])
+  })
+})
+
+describe('the relay with raw clients', () => {
+  it('answers a reservation with seconds, its addresses and a voucher that the stock code opens', async () => {
+    const { address, peerId } = await startRelay()
+    const { node, connection } = await startRaw(address)
+    const { reply } = await askHop(connection, { type: 'RESERVE' })
+    expect(reply.status).toBe(STATUS.OK)
+    const lifeSeconds = Number(reply.reservation!.expire) - Date.now() / 1_000
+    expect(lifeSeconds).toBeGreaterThan(RELAY_LIMITS.reservationMs / 1_000 - 60)
+    expect(lifeSeconds).toBeLessThanOrEqual(RELAY_LIMITS.reservationMs / 1_000)
+    expect(reply.reservation!.addrs.map((each) => multiaddr(each).toString())).toEqual([address.toString()])
+    const envelope = await RecordEnvelope.openAndCertify(reply.reservation!.voucher!, 'libp2p-relay-rsvp')
+    expect(envelope.publicKey.toString()).toBe(peerId.toString())
+    expect(Buffer.from(envelope.payload).includes(Buffer.from(node.peerId.toMultihash().bytes))).toBe(true)
+  })
+
+  it.each([
+    ['a circuit to a peer without a reservation', 'NO_RESERVATION', async (other: PeerId) => connectTo(other)],
+    ['a CONNECT without a peer', 'MALFORMED_MESSAGE', async () => ({ type: 'CONNECT' }) as const],
+    ['a message without a type', 'UNEXPECTED_MESSAGE', async () => ({})],
+    ['a STATUS that nobody asked for', 'UNEXPECTED_MESSAGE', async () => ({ type: 'STATUS', status: 100 }) as const],
+    ['bytes that are no message', 'MALFORMED_MESSAGE', async () => Uint8Array.of(0xff, 0xff)],
+    ['a message over 4 KiB', 'MALFORMED_MESSAGE', async () => new Uint8Array(5_000)],
+  ] as const)('refuses %s with %s', async (_, status, make) => {
+    const { address } = await startRelay()
+    const alice = await startRaw(address)
+    const bob = await startRaw(address)
+    const { reply } = await askHop(alice.connection, await make(bob.node.peerId))
+    expect(reply).toMatchObject({ type: 'STATUS', status: STATUS[status] })
+  })
+
+  it('refuses a circuit that no account pays for, and one past the cap', async () => {
+    const accounts: RelayAccount[] = []
+    const { address } = await startRelay({ accountsFor: () => accounts }, { maxCircuitsPerPeer: 1 })
+    const alice = await startRaw(address)
+    const bob = await startRaw(address)
+    await acceptCircuits(alice.node)
+    await askHop(alice.connection, { type: 'RESERVE' })
+    expect((await askHop(bob.connection, connectTo(alice.node.peerId))).reply.status).toBe(STATUS.PERMISSION_DENIED)
+    accounts.push(unlimited)
+    expect((await askHop(bob.connection, connectTo(alice.node.peerId))).reply.status).toBe(STATUS.OK)
+    expect((await askHop(bob.connection, connectTo(alice.node.peerId))).reply.status).toBe(STATUS.RESOURCE_LIMIT_EXCEEDED)
+  })
+
+  it('gives the slot back when the destination does not answer', async () => {
+    const { address, relay } = await startRelay({}, { messageMs: 200 })
+    const alice = await startRaw(address)
+    const bob = await startRaw(address)
+    await alice.node.handle(STOP_PROTOCOL, () => {})
+    await askHop(alice.connection, { type: 'RESERVE' })
+    expect((await askHop(bob.connection, connectTo(alice.node.peerId))).reply.status).toBe(STATUS.CONNECTION_FAILED)
+    expect(relay.circuits()).toEqual([])
+  })
+
+  it('serves the newest connection of a peer that has two', async () => {
+    const { address } = await startRelay()
+    const alice = await startRaw(address)
+    const bob = await startRaw(address)
+    await askHop(alice.connection, { type: 'RESERVE' })
+    const newest = await alice.node.dial(address, { force: true })
+    const used: string[] = []
+    await alice.node.handle(STOP_PROTOCOL, (stream, connection) => {
+      used.push(connection.id)
+      stream.abort(new Error('seen'))
+    })
+    await askHop(bob.connection, connectTo(alice.node.peerId))
+    expect(used).toEqual([newest.id])
+  })
+
+  it('stops reading from a sender whose reader does not read, and goes on when it does', async () => {
+    const { address, relay } = await startRelay()
+    const alice = await startRaw(address)
+    const bob = await startRaw(address)
+    const [accepted] = [await acceptCircuits(alice.node)]
+    await askHop(alice.connection, { type: 'RESERVE' })
+    const { stream } = await askHop(bob.connection, connectTo(alice.node.peerId))
+    const total = 16 * 1024 * 1024
+    for (let sent = 0; sent < total; sent += 65_536) stream.send(new Uint8Array(65_536))
+    // What the relay has taken stops growing: it is the windows of reader and relay, not what the sender has.
+    const taken = await settled(() => relay.circuits()[0]!.bytes)
+    expect(taken).toBeGreaterThan(0)
+    expect(taken).toBeLessThan(4 * 1024 * 1024)
+    let received = 0
+    accepted[0]!.addEventListener('message', ({ data }) => {
+      received += data.byteLength
+    })
+    accepted[0]!.resume()
+    await eventually(() => expect(received).toBe(total))
+  })
+
+  it('passes a half-close on after the last byte, and keeps the other direction open', async () => {
+    const { address, relay } = await startRelay()
+    const alice = await startRaw(address)
+    const bob = await startRaw(address)
+    const accepted = await acceptCircuits(alice.node)
+    await askHop(alice.connection, { type: 'RESERVE' })
+    const { stream } = await askHop(bob.connection, connectTo(alice.node.peerId))
+    stream.send(new Uint8Array(700_000))
+    await stream.close()
+    const far = accepted[0]!
+    let received = 0
+    far.addEventListener('message', ({ data }) => {
+      received += data.byteLength
+    })
+    far.resume()
+    await eventually(() => expect(far.remoteWriteStatus).toBe('closed'))
+    expect(received).toBe(700_000)
+    let back = 0
+    stream.addEventListener('message', ({ data }) => {
+      back += data.byteLength
+    })
+    far.send(new Uint8Array(1_000))
+    await far.close()
+    await eventually(() => expect(back).toBe(1_000))
+    await eventually(() => expect(relay.circuits()).toEqual([]))
+  })
+
+  it('resets one side when the other is reset', async () => {
+    const { address, relay } = await startRelay()
+    const alice = await startRaw(address)
+    const bob = await startRaw(address)
+    const accepted = await acceptCircuits(alice.node)
+    await askHop(alice.connection, { type: 'RESERVE' })
+    const { stream } = await askHop(bob.connection, connectTo(alice.node.peerId))
+    stream.abort(new Error('enough'))
+    await eventually(() => expect(accepted[0]!.status).toBe('reset'))
+    await eventually(() => expect(relay.circuits()).toEqual([]))
+  })
+
+  it('cuts the circuit when the budget is used up', async () => {
+    let left = 300_000
+    const account: RelayAccount = { id: 'alice', bytesPerSecond: null, take: (bytes) => bytes <= left && ((left -= bytes), true) }
+    const { address, relay } = await startRelay({ accountsFor: () => [account] })
+    const alice = await startRaw(address)
+    const bob = await startRaw(address)
+    const accepted = await acceptCircuits(alice.node)
+    await askHop(alice.connection, { type: 'RESERVE' })
+    const { stream } = await askHop(bob.connection, connectTo(alice.node.peerId))
+    let received = 0
+    accepted[0]!.addEventListener('message', ({ data }) => {
+      received += data.byteLength
+    })
+    accepted[0]!.resume()
+    for (let sent = 0; sent < 1_000_000; sent += 50_000) if (stream.status === 'open') stream.send(new Uint8Array(50_000))
+    await eventually(() => expect(stream.status).toBe('reset'))
+    expect(received).toBeLessThanOrEqual(300_000)
+    expect(relay.circuits()).toEqual([])
+  })
+
+  it('keeps a circuit to its rate', async () => {
+    const account: RelayAccount = { id: 'alice', bytesPerSecond: 1_000_000, take: () => true }
+    const { address } = await startRelay({ accountsFor: () => [account] })
+    const alice = await startRaw(address)
+    const bob = await startRaw(address)
+    const accepted = await acceptCircuits(alice.node)
+    await askHop(alice.connection, { type: 'RESERVE' })
+    const { stream } = await askHop(bob.connection, connectTo(alice.node.peerId))
+    let received = 0
+    accepted[0]!.addEventListener('message', ({ data }) => {
+      received += data.byteLength
+    })
+    accepted[0]!.resume()
+    const startedAt = performance.now()
+    stream.send(new Uint8Array(1_500_000))
+    await eventually(() => expect(received).toBe(1_500_000))
+    // Half a second's rate goes at once and one message may be owed: what is left takes its time.
+    expect(performance.now() - startedAt).toBeGreaterThan(300)
+  })
+
+  it('ends reservation and circuits at a release', async () => {
+    const { address, relay, log } = await startRelay()
+    const alice = await startRaw(address)
+    const bob = await startRaw(address)
+    await acceptCircuits(alice.node)
+    await askHop(alice.connection, { type: 'RESERVE' })
+    const { stream } = await askHop(bob.connection, connectTo(alice.node.peerId))
+    relay.release(alice.node.peerId)
+    expect(relay.hasReservation(alice.node.peerId)).toBe(false)
+    await eventually(() => expect(stream.status).toBe('reset'))
+    expect(relay.circuits()).toEqual([])
+    expect(log.at(-1)).toBe(`unreserved ${alice.node.peerId.toString()}`)
+    expect((await askHop(bob.connection, connectTo(alice.node.peerId))).reply.status).toBe(STATUS.NO_RESERVATION)
+  })
+})
+
+/** The value once it has stayed the same over a quarter of a second. */
+async function settled(read: () => number): Promise<number> {
+  let seen = read()
+  let since = performance.now()
+  await vi.waitFor(
+    () => {
+      const now = read()
+      if (now !== seen) [seen, since] = [now, performance.now()]
+      expect(performance.now() - since).toBeGreaterThan(250)
+    },
+    { timeout: 10_000, interval: 10 },
+  )
+  return seen
+}
