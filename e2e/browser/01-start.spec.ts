@@ -39,7 +39,7 @@ test('prints a login link with a first token and its QR code, and serves the app
 })
 
 test('listens on localhost:8080 and keeps its state in ./data when nothing is said', async () => {
-  const { output } = await footbridge(['--help'])
+  const { output } = await footbridge(['start', '--help'])
   expect(output).toMatch(/--port[\s\S]*8080/)
   expect(output).toMatch(/--data-dir[\s\S]*\.\/data/)
 })

@@ -76,11 +76,7 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
     now,
     importFile: importBlob,
     onOutgoing: (peer) => {
-      if (network)
-        network.then(
-          (made) => made.outgoing(peer),
-          () => undefined,
-        )
+      if (network) void network.then((made) => made.outgoing(peer))
       else tabs.tell({ kind: 'send', peer })
     },
     onChange: (peer) => tabs.tell({ kind: 'peer', peer }),
@@ -134,7 +130,11 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
 
   /** Comes back by itself where this device is enrolled. */
   const resume = async (): Promise<void> => {
-    if (!(await isEnrolled())) return connection.set({ state: 'out' })
+    if (!(await isEnrolled())) {
+      // A login that was quicker says more.
+      if (network === undefined) connection.set({ state: 'out' })
+      return
+    }
     connection.set({ state: 'arriving', step: 'reaching', stepStartedAt: now(), done: [] })
     await afterFirstPaint()
     if (isClosed) return
@@ -160,6 +160,9 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
       void self.identity().then((next) => (identity = next))
     },
   })
+
+  // Who logs in right after opening must not be told of another tab that is not there.
+  await tabs.decided
 
   const requireLead = (): void => {
     if (isClosed) throw new FootbridgeError('aborted', 'Footbridge was closed')

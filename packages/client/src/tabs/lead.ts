@@ -16,6 +16,8 @@ export type TabChange = { readonly kind: 'peer' | 'send'; readonly peer: string 
 
 export interface TabLead {
   readonly leads: boolean
+  /** Resolves once it is known whether this tab leads or follows for now. */
+  readonly decided: Promise<void>
   tell(change: TabChange): void
   /** Lets the next tab lead. Idempotent. */
   close(): void
@@ -37,12 +39,14 @@ export function createTabLead(name: string, parts: TabParts, events: TabLeadEven
   const { locks, channel } = parts
   const closing = new AbortController()
   const released = Promise.withResolvers<void>()
+  const decided = Promise.withResolvers<void>()
   let leads = false
 
   const lead = (): Promise<void> => {
     if (closing.signal.aborted) return Promise.resolve()
     leads = true
     events.onLead()
+    decided.resolve()
     return released.promise
   }
 
@@ -56,9 +60,11 @@ export function createTabLead(name: string, parts: TabParts, events: TabLeadEven
     })
     if (wonAtOnce || closing.signal.aborted) return
     events.onFollow()
+    decided.resolve()
     await locks.request(lock, { signal: closing.signal }, lead)
   }
   compete().catch((error: unknown) => {
+    decided.resolve()
     if (!closing.signal.aborted) throw error
   })
 
@@ -68,6 +74,7 @@ export function createTabLead(name: string, parts: TabParts, events: TabLeadEven
     get leads() {
       return leads
     },
+    decided: decided.promise,
     tell(change) {
       if (!closing.signal.aborted) channel?.postMessage(change)
     },
@@ -75,6 +82,7 @@ export function createTabLead(name: string, parts: TabParts, events: TabLeadEven
       if (closing.signal.aborted) return
       closing.abort()
       released.resolve()
+      decided.resolve()
       leads = false
       channel?.close()
     },
