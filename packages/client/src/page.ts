@@ -2,8 +2,8 @@
  * What the page tells about itself: looked at again, back from sleep, network gone or changed. Each is only a hint to look at the link now.
  */
 export interface PageEvents {
-  wake(): void
-  networkChanged(): void
+  readonly wake: () => void
+  readonly networkChanged: () => void
 }
 
 export function watchPage(events: PageEvents): { stop(): void } {

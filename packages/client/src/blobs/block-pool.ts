@@ -5,7 +5,7 @@
  */
 import type { CID } from 'multiformats/cid'
 import type { BlobRequester } from '@footbridge/protocols/blob/blob-requester'
-import { FootbridgeError, isFootbridgeError } from '@footbridge/shared/errors'
+import { isFootbridgeError, type FootbridgeError } from '@footbridge/shared/errors'
 
 /** Sources in use at a time: each may have 4 MiB on the way to us. */
 const MAX_ACTIVE_SOURCES = 3

@@ -4,7 +4,7 @@
  */
 import * as dagPb from '@ipld/dag-pb'
 import { UnixFS } from 'ipfs-unixfs'
-import { CID } from 'multiformats/cid'
+import type { CID } from 'multiformats/cid'
 import { FootbridgeError } from '@footbridge/shared/errors'
 import type { Leaf } from '../store/database.ts'
 

@@ -24,7 +24,10 @@ export const MAX_BLOB_STREAMS_PER_CONNECTION = 4
 export type GetBlock = (cid: Uint8Array, signal: AbortSignal) => Promise<Uint8Array | undefined>
 
 /** Serves the stream until it closes. Never throws: a broken or hostile stream is reset, and the reason is given back. */
-export async function serveBlobs(stream: Stream, get: GetBlock, signal?: AbortSignal): Promise<FootbridgeError | undefined> {
+export async function serveBlobs(stream: Stream, get: GetBlock, stopped?: AbortSignal): Promise<FootbridgeError | undefined> {
+  const closed = new AbortController()
+  stream.addEventListener('close', () => closed.abort(), { once: true })
+  const signal = stopped === undefined ? closed.signal : AbortSignal.any([stopped, closed.signal])
   // The buffer holds the wants that may be unanswered and no more: who sends more resets its own stream.
   const frames = frameStream(stream, {
     maxFrameBytes: MAX_WANT_FRAME_BYTES,
