@@ -3,8 +3,8 @@
  * The lock is SQLite's own (a transaction kept open on an empty file), because the kernel lets go of it when the process dies, however it dies.
  * Not here: what is kept in the folder (packages/storage, node/identity.ts).
  */
-import { accessSync, constants, mkdirSync, realpathSync } from 'node:fs'
-import { join } from 'node:path'
+import { accessSync, constants, existsSync, mkdirSync, realpathSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { ConfigError } from '../config.ts'
 
@@ -20,7 +20,7 @@ export function storePath(dataDir: string): string {
 /** Makes the folder when there is none. @returns its real path. @throws ConfigError in one line for a person. */
 export function prepareDataDir(dataDir: string): string {
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    makeFolder(dataDir)
     accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK)
     return realpathSync(dataDir)
   } catch (error) {
@@ -28,6 +28,16 @@ export function prepareDataDir(dataDir: string): string {
       `cannot write to the data folder ${dataDir} (${reasonOf(error)}): give a folder you may write to with --data-dir, or mend its permissions`,
     )
   }
+}
+
+/** Not `recursive: true`: Node 24 then tries for ever where the system answers ENOENT to everything, as under /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) {
+    if (!statSync(path).isDirectory()) throw new Error('a file of that name is in the way')
+    return
+  }
+  if (dirname(path) !== path) makeFolder(dirname(path))
+  mkdirSync(path, { mode: 0o700 })
 }
 
 /**
@@ -75,6 +85,8 @@ export function reasonOf(error: unknown): string {
       return 'permission denied'
     case 'EROFS':
       return 'the file system is read-only'
+    case 'ENOENT':
+      return 'the system has no place for it'
     case 'ENOTDIR':
     case 'EEXIST':
       return 'a file of that name is in the way'
