@@ -56,6 +56,10 @@ export function createApp(dependencies: AppDependencies): App {
     throw new FootbridgeError('not_found', 'there is no such route')
   })
 
-  app.get('*', async (context) => (await staticFiles.respond(context)) ?? context.notFound())
+  app.get('*', async (context) => {
+    // A page is no answer to whoever wants a socket.
+    const page = context.req.header('Upgrade') === undefined ? await staticFiles.respond(context) : undefined
+    return page ?? context.notFound()
+  })
   return app
 }

@@ -7,11 +7,11 @@ import { identify, type Identify } from '@libp2p/identify'
 import type { ComponentLogger, Ed25519PrivateKey, Libp2p, Startable } from '@libp2p/interface'
 import { ping, type Ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
-import { yamux } from '@libp2p/yamux'
 import type { WebSocketListener } from '@footbridge/listeners/websocket/websocket-listener'
 import { createLibp2p } from 'libp2p'
 import { circuitRelay, type HopOptions } from '../relay/hop.ts'
 import type { Relay } from '../relay/relay.ts'
+import { closingYamux } from './closing-muxer.ts'
 
 export type BridgeServices = { readonly identify: Identify; readonly ping: Ping; readonly relay: Relay & Startable }
 export type BridgeNode = Libp2p<BridgeServices>
@@ -62,7 +62,7 @@ export async function createNode(options: NodeOptions): Promise<BridgeNode> {
     transports: [tcp({ maxConnections: MAX_CONNECTIONS, backlog: 512 }), webSockets.transport],
     connectionEncrypters: [noise()],
     streamMuxers: [
-      yamux({
+      closingYamux({
         maxInboundStreams: MAX_STREAMS,
         maxOutboundStreams: MAX_STREAMS,
         streamOptions: { maxStreamWindowSize: MAX_STREAM_WINDOW_BYTES },

@@ -2,7 +2,8 @@
  * The bridge's identity: one Ed25519 key in `<data-dir>/identity.key`, libp2p's protobuf encoding, readable by its owner alone. Made at the first start.
  * Whoever has this file is this bridge: peers' addresses and access tokens hang on it.
  */
-import { link, mkdir, open, readFile, rm } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import type { Ed25519PrivateKey } from '@libp2p/interface'
@@ -36,10 +37,9 @@ async function readIfThere(path: string): Promise<Uint8Array | undefined> {
 
 /** Whole or not at all: written beside, flushed, then linked into place, which fails when somebody else was first. */
 async function create(dataDir: string, path: string, bytes: Uint8Array): Promise<void> {
-  const draft = `${path}.${process.pid}.new`
+  const draft = `${path}.${randomUUID()}.new`
   try {
     await mkdir(dataDir, { recursive: true, mode: 0o700 })
-    await rm(draft, { force: true })
     const file = await open(draft, 'wx', 0o600)
     try {
       await file.writeFile(bytes)
@@ -47,8 +47,10 @@ async function create(dataDir: string, path: string, bytes: Uint8Array): Promise
     } finally {
       await file.close()
     }
-    await link(draft, path).catch((error: unknown) => {
-      if (codeOf(error) !== 'EEXIST') throw error
+    await link(draft, path).catch(async (error: unknown) => {
+      if (codeOf(error) === 'EEXIST') return
+      // Some file systems have no hard links; the data folder's lock keeps a second bridge away there.
+      await rename(draft, path)
     })
   } catch (error) {
     throw new IdentityError(`cannot write the identity key ${path} (${codeOf(error)}): choose another folder with --data-dir`, {

@@ -1,0 +1,64 @@
+import { webSockets } from '@libp2p/websockets'
+import { multiaddr } from '@multiformats/multiaddr'
+import { describe, expect, it } from 'vitest'
+import { createAddresses, originToMultiaddr } from './addresses.ts'
+
+const BRIDGE = '12D3KooWSyQ3nWeiADjppnrmj2LK68yxWfiJPtzFjBZMwP3qFZB1'
+const ALICE = '12D3KooWPv5kgSCDRk7cFUCpzvw82YUyMkVQCfmfqyRb2jBmzumb'
+
+const addresses = (
+  more: Partial<Parameters<typeof createAddresses>[0]> = {},
+  listening = ['/ip4/127.0.0.1/tcp/8081', '/ip4/192.0.2.1/tcp/8081'],
+) =>
+  createAddresses({
+    bridgePeer: BRIDGE,
+    publicUrl: undefined,
+    announceAddrs: [],
+    tcpAddresses: () => listening.map((each) => multiaddr(each)),
+    ...more,
+  })
+
+describe('addresses of the bridge', () => {
+  it.each([
+    ['http://localhost:8080', '/dns/localhost/tcp/8080/ws'],
+    ['https://bridge.example', '/dns/bridge.example/tcp/443/tls/ws'],
+    ['http://bridge.example', '/dns/bridge.example/tcp/80/ws'],
+    ['https://bridge.example:8443', '/dns/bridge.example/tcp/8443/tls/ws'],
+    ['http://192.0.2.1:8080', '/ip4/192.0.2.1/tcp/8080/ws'],
+    ['https://[2001:db8::5]', '/ip6/2001:db8::5/tcp/443/tls/ws'],
+  ])('turn the origin %s into %s, which a stock client can dial', (origin, address) => {
+    expect(originToMultiaddr(origin)).toEqual([address])
+    const transport = webSockets()({ logger: { forComponent: () => () => {} } } as never)
+    expect(transport.dialFilter([multiaddr(address)])).toHaveLength(1)
+  })
+
+  it.each(['ftp://bridge.example', 'bridge.example', ''])('make nothing of %s', (origin) => {
+    expect(originToMultiaddr(origin)).toBeUndefined()
+  })
+
+  it('give a browser the public address first, then the one that it came by', () => {
+    expect(addresses({ publicUrl: 'https://bridge.example' }).firstHops('http://192.0.2.1:8080')).toEqual([
+      `/dns/bridge.example/tcp/443/tls/ws/p2p/${BRIDGE}`,
+      `/ip4/192.0.2.1/tcp/8080/ws/p2p/${BRIDGE}`,
+    ])
+    expect(addresses({ publicUrl: 'https://bridge.example' }).firstHops('https://bridge.example')).toHaveLength(1)
+  })
+
+  it('leave loopback out when there is another, and give it when there is none', () => {
+    expect(addresses().relayAddresses()).toEqual([`/ip4/192.0.2.1/tcp/8081/p2p/${BRIDGE}`])
+    expect(addresses({}, ['/ip4/127.0.0.1/tcp/8081']).relayAddresses()).toEqual([`/ip4/127.0.0.1/tcp/8081/p2p/${BRIDGE}`])
+  })
+
+  it('are what the operator announces, where that is said', () => {
+    expect(addresses({ announceAddrs: ['/dns4/bridge.example/tcp/9'] }).relayAddresses()).toEqual([
+      `/dns4/bridge.example/tcp/9/p2p/${BRIDGE}`,
+    ])
+  })
+
+  it('lead to a peer through a circuit', () => {
+    expect(addresses().circuitAddresses(ALICE, 'http://localhost:8080')).toEqual([
+      `/ip4/192.0.2.1/tcp/8081/p2p/${BRIDGE}/p2p-circuit/p2p/${ALICE}`,
+      `/dns/localhost/tcp/8080/ws/p2p/${BRIDGE}/p2p-circuit/p2p/${ALICE}`,
+    ])
+  })
+})
