@@ -23,10 +23,13 @@ export interface ControlClient {
 export function createControlClient(path: string): ControlClient {
   const open = (method: string, route: string, body?: unknown): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
-      const sending = request({ socketPath: path, method, path: route, headers: { 'Content-Type': 'application/json' } }, (response) => {
-        sending.setTimeout(0)
-        resolve(response)
-      })
+      const sending = request(
+        { socketPath: path, agent: false, method, path: route, headers: { 'Content-Type': 'application/json' } },
+        (response) => {
+          sending.setTimeout(0)
+          resolve(response)
+        },
+      )
       sending.setTimeout(CONTROL_TIMEOUT_MS, () => sending.destroy(new FootbridgeError('timeout', 'the bridge does not answer')))
       sending.once('error', (error) => reject(isAbsent(error) ? new FootbridgeError('unreachable', 'no bridge is running') : error))
       sending.end(body === undefined ? undefined : JSON.stringify(body))

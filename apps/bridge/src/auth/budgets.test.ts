@@ -8,7 +8,7 @@ const NOON = Date.UTC(2026, 10, 21, 12)
 const DAY = 24 * 60 * 60_000
 
 async function open() {
-  const storage = createMemoryStorage()
+  const storage = { ...createMemoryStorage() }
   await storage.tokens.insert(token('t_1'))
   const time = { now: NOON }
   const errors: unknown[] = []
@@ -53,13 +53,14 @@ describe('a daily budget', () => {
 
   it('keeps what could not be written for the next time', async () => {
     const { storage, budgets, errors } = await open()
-    const add = storage.usage.add
-    storage.usage.add = () => Promise.reject(new Error('disk full'))
+    const { usage } = storage
+    const fault = { ...usage, add: () => Promise.reject(new Error('disk full')) }
+    storage.usage = fault
     budgets.take('t_1', 100, 30)
     await budgets.flush()
     expect(errors).toHaveLength(1)
     expect(budgets.take('t_1', 100, 71)).toBe(false)
-    storage.usage.add = add
+    storage.usage = usage
     await budgets.stop()
     await budgets.stop()
     expect(await storage.usage.get('t_1', '2026-11-21')).toBe(30)

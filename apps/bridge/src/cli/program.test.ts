@@ -1,0 +1,93 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, describe, expect, it } from 'vitest'
+import { lockDataDir } from '../admin/data-dir.ts'
+
+const BIN = fileURLToPath(new URL('../../bin/footbridge.mjs', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'footbridge-cli-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+const DATA = ['--data-dir', join(folder, 'data')]
+
+interface Result {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+/** The real command in a process of its own. */
+function footbridge(args: readonly string[], env: Record<string, string> = {}): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [BIN, ...args], { env: { PATH: process.env['PATH'] ?? '', ...env } })
+    let out = ''
+    let err = ''
+    child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
+    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()))
+    child.once('error', reject)
+    child.once('close', (code) => resolve({ code, out, err }))
+  })
+}
+
+const oneLine = (text: RegExp) => ({
+  code: 1,
+  out: '',
+  err: expect.stringMatching(new RegExp(`^footbridge: [^\\n]*${text.source}[^\\n]*\\n$`)),
+})
+
+describe('what cannot work is told in one line, with exit code 1', () => {
+  const file = join(folder, 'file')
+  writeFileSync(file, '')
+
+  it.each<[string, string[], Record<string, string>, RegExp]>([
+    ['an unknown flag', ['--prot', '1'], {}, /unknown option '--prot' \(Did you mean --port\?\)/],
+    ['an unknown command', ['tokens'], {}, /there is no such command/],
+    ['an unknown variable', ['token', 'list', ...DATA], { FOOTBRIDGE_PROT: '1' }, /FOOTBRIDGE_PROT is not a setting/],
+    ['a bad value', ['--port', 'x', ...DATA], {}, /--port "x" must be/],
+    ['a data folder that is a file', ['--data-dir', file], {}, /cannot write to the data folder .* --data-dir/],
+    ['a certificate that is not there', ['--tls-cert', '/nope', '--tls-key', '/nope', ...DATA], {}, /--tls-cert .*no such file/],
+    ['peers without a bridge', ['peers', ...DATA], {}, /no bridge is running/],
+    ['a token that is not there', ['token', 'revoke', 't_nothing', ...DATA], {}, /no token has the id or label "t_nothing"/],
+    ['a limit that is none', ['token', 'create', '--per-day', 'lots', ...DATA], {}, /--per-day "lots" must be/],
+  ])('%s', async (_what, args, env, line) => {
+    expect(await footbridge(args, env)).toEqual(oneLine(line))
+  })
+
+  it('a port that is taken', async () => {
+    const server = createServer()
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    expect(await footbridge(['--port', String(port), ...DATA])).toEqual(oneLine(new RegExp(`port ${port} on 127.0.0.1 is taken.*--port`)))
+    await new Promise((resolve) => server.close(resolve))
+  })
+
+  it('a data folder that another process holds', async () => {
+    const dataDir = mkdtempSync(join(folder, 'held-'))
+    const lock = lockDataDir(dataDir, 0)
+    expect(await footbridge(['--port', '0', '--data-dir', dataDir])).toEqual(oneLine(/another bridge is running/))
+    lock?.release()
+  })
+})
+
+describe('tokens without a bridge', () => {
+  it('are made, shown once, listed and revoked by label', async () => {
+    const data = ['--data-dir', mkdtempSync(join(folder, 'tokens-'))]
+    const limits = ['--label', 'Alice', '--expires', '30d', '--devices', '2', '--per-day', '1GB', '--rate', '2MB/s']
+    const created = await footbridge(['token', 'create', ...limits, ...data])
+    expect(created.out).toMatch(/Made t_\w{8} for Alice: 2 devices, 1 GB relayed a day, 2 MB\/s, expires/)
+    expect(created.out).toMatch(/http:\/\/localhost:8080\/#token=fb1_[\w-]{43}\n/)
+
+    const listed = await footbridge(['token', 'list', ...data])
+    expect(listed.out).toMatch(
+      /ID +LABEL +STATE +DEVICES +RELAYED TODAY +RATE +EXPIRES\nt_\w{8} +Alice +active +0 \/ 2 +0 B \/ 1 GB +2 MB\/s/,
+    )
+    expect(listed.out).not.toContain('fb1_')
+
+    expect(await footbridge(['token', 'revoke', 'Alice', ...data])).toMatchObject({ code: 0 })
+    const shown = await footbridge(['token', 'show', 'Alice', '--json', ...data])
+    expect(JSON.parse(shown.out)).toMatchObject({ label: 'Alice', state: 'revoked', maxDevices: 2, bytesPerDay: 1e9, bytesPerSecond: 2e6 })
+    expect(shown.out).not.toContain('hash')
+  })
+})

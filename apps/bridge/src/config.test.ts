@@ -1,0 +1,116 @@
+import { resolve } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { ConfigError, readConfig, SETTINGS, type Flags } from './config.ts'
+
+const refusalOf = (flags: Flags, env: Record<string, string> = {}): string => {
+  try {
+    readConfig(flags, env)
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError)
+    return (error as ConfigError).message
+  }
+  return 'accepted'
+}
+
+describe('the settings', () => {
+  it('have defaults that work with nothing given', () => {
+    expect(readConfig({}, { PATH: '/bin' })).toEqual({
+      host: '127.0.0.1',
+      port: 8080,
+      p2pPort: 8081,
+      dataDir: resolve('data'),
+      publicUrl: undefined,
+      name: 'Footbridge',
+      guests: false,
+      tls: undefined,
+      trustedProxies: [],
+      announceAddrs: [],
+      logLevel: 'info',
+      iceServers: [],
+    })
+  })
+
+  it('come from a flag before a variable before the default', () => {
+    expect(readConfig({ port: '9000' }, { FOOTBRIDGE_PORT: '9100' }).port).toBe(9000)
+    expect(readConfig({}, { FOOTBRIDGE_PORT: '9100' })).toMatchObject({ port: 9100, p2pPort: 9101 })
+    expect(readConfig({}, { FOOTBRIDGE_PORT: '' }).port).toBe(8080)
+    expect(readConfig({ guests: true }, {}).guests).toBe(true)
+    expect(readConfig({}, { FOOTBRIDGE_GUESTS: 'true' }).guests).toBe(true)
+  })
+
+  it('each have a variable of their own, and a reason', () => {
+    const all = Object.values(SETTINGS)
+    expect(new Set(all.map(({ env }) => env)).size).toBe(all.length)
+    for (const { env, reason, flag } of all) {
+      expect(env).toBe(`FOOTBRIDGE_${flag.split(' ')[0]!.slice(2).toUpperCase().replaceAll('-', '_')}`)
+      expect(reason.length).toBeGreaterThan(10)
+    }
+  })
+
+  it('let the system choose both ports', () => {
+    expect(readConfig({ port: '0' }, {})).toMatchObject({ port: 0, p2pPort: 0 })
+  })
+
+  it('understand lists, addresses and servers', () => {
+    const config = readConfig(
+      {
+        trustedProxies: '127.0.0.1, 10.0.0.0/8,2001:db8::/32',
+        announceAddrs: '/dns4/bridge.example/tcp/8081',
+        publicUrl: 'https://bridge.example/',
+        iceServers: 'stun:stun.example:3478,turn:alice:secret@turn.example:3478?transport=tcp',
+      },
+      {},
+    )
+    expect(config).toMatchObject({
+      trustedProxies: ['127.0.0.1', '10.0.0.0/8', '2001:db8::/32'],
+      announceAddrs: ['/dns4/bridge.example/tcp/8081'],
+      publicUrl: 'https://bridge.example',
+      iceServers: [
+        { urls: ['stun:stun.example:3478'] },
+        { urls: ['turn:turn.example:3478?transport=tcp'], username: 'alice', credential: 'secret' },
+      ],
+    })
+  })
+})
+
+describe('a bad setting names itself and the reason', () => {
+  it.each<[Flags, string]>([
+    [{ port: 'abc' }, '--port "abc" must be a whole number'],
+    [{ port: '65536' }, '--port "65536" must be'],
+    [{ port: '-1' }, '--port "-1" must be'],
+    [{ port: '65535' }, '--p2p-port as well'],
+    [{ port: '9000', p2pPort: '9000' }, '--p2p-port 9000 is the same as --port'],
+    [{ host: 'bridge.example' }, '--host "bridge.example" must be an IP address'],
+    [{ dataDir: ' ' }, '--data-dir " " must not be empty'],
+    [{ publicUrl: 'bridge.example' }, '--public-url "bridge.example" must be a URL'],
+    [{ publicUrl: 'https://bridge.example/app' }, 'without a path'],
+    [{ name: 'x'.repeat(49) }, 'at most 48 characters'],
+    [{ tlsCert: 'cert.pem' }, '--tls-key is missing'],
+    [{ tlsKey: 'key.pem' }, '--tls-cert is missing'],
+    [{ trustedProxies: '10.0.0.0/33' }, '"10.0.0.0/33" is neither'],
+    [{ trustedProxies: 'proxy' }, '"proxy" is neither'],
+    [{ announceAddrs: 'bridge.example:8081' }, '"bridge.example:8081" is none'],
+    [{ logLevel: 'loud' }, '--log-level "loud" must be one of'],
+    [{ iceServers: 'https://stun.example' }, 'must list servers'],
+    [{ iceServers: 'turn:turn.example' }, 'without user:password@'],
+  ])('%j', (flags, message) => {
+    expect(refusalOf(flags)).toContain(message)
+    expect(refusalOf(flags)).not.toContain('\n')
+  })
+
+  it('by its variable when it came from there', () => {
+    expect(refusalOf({}, { FOOTBRIDGE_GUESTS: 'maybe' })).toBe('FOOTBRIDGE_GUESTS "maybe" must be true or false')
+  })
+
+  it('but does not repeat a password', () => {
+    expect(refusalOf({ iceServers: 'turn:alice:secret@' })).not.toContain('secret')
+  })
+
+  it('when the variable is unknown, with what was probably meant', () => {
+    expect(refusalOf({}, { FOOTBRIDGE_PROT: '1' })).toBe(
+      'FOOTBRIDGE_PROT is not a setting: unset or correct it; did you mean FOOTBRIDGE_PORT?',
+    )
+    expect(refusalOf({}, { FOOTBRIDGE_DATADIR: '1' })).toContain('did you mean FOOTBRIDGE_DATA_DIR?')
+    expect(refusalOf({}, { FOOTBRIDGE_COLOUR: '1' })).toContain('footbridge start --help')
+  })
+})
