@@ -189,8 +189,14 @@ export function readConfig(flags: Flags, env: Readonly<Record<string, string | u
     }
   }
 
-  const host = read('host')!
-  const port = read('port')!
+  function required<Name extends SettingName>(name: Name): ReturnType<(typeof SETTINGS)[Name]['parse']> {
+    const value = read(name)
+    if (value === undefined) throw new ConfigError(`${SETTINGS[name].flag} is missing`)
+    return value
+  }
+
+  const host = required('host')
+  const port = required('port')
   const p2pPort = read('p2pPort') ?? (port === 0 ? 0 : port + 1)
   if (p2pPort > 65_535) throw new ConfigError('--port 65535 leaves no port after it for native peers: give --p2p-port as well')
   if (p2pPort === port && port !== 0)
@@ -204,14 +210,14 @@ export function readConfig(flags: Flags, env: Readonly<Record<string, string | u
     host,
     port,
     p2pPort,
-    dataDir: read('dataDir')!,
+    dataDir: required('dataDir'),
     publicUrl: read('publicUrl'),
-    name: read('name')!,
-    guests: read('guests')!,
+    name: required('name'),
+    guests: required('guests'),
     tls: certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile },
     trustedProxies: read('trustedProxies') ?? [],
     announceAddrs: read('announceAddrs') ?? [],
-    logLevel: read('logLevel')!,
+    logLevel: required('logLevel'),
     iceServers: read('iceServers') ?? [],
   }
 }
@@ -233,7 +239,7 @@ function refuseUnknownVariables(env: Readonly<Record<string, string | undefined>
 
 /** The same letters in another order, case or grouping: what slips of the fingers make. */
 function isNear(known: string, typed: string): boolean {
-  const letters = (name: string): string => [...name.toUpperCase().replaceAll('_', '')].toSorted().join('')
+  const letters = (name: string): string => name.toUpperCase().replaceAll('_', '').split('').toSorted().join('')
   return letters(known) === letters(typed)
 }
 

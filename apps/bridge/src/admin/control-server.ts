@@ -19,7 +19,8 @@ export function createControlServer({ app, path }: { readonly app: Hono; readonl
   return {
     async start() {
       rmSync(path, { force: true })
-      const starting = createServer(getRequestListener(app.fetch))
+      const answer = getRequestListener(app.fetch)
+      const starting = createServer((request, response) => void answer(request, response))
       await new Promise<void>((resolve, reject) => {
         starting.once('error', reject)
         starting.listen(path, resolve)

@@ -54,8 +54,7 @@ export async function listTokensCommand(config: Config, console: Console, json: 
 export async function showTokenCommand(config: Config, console: Console, idOrLabel: string, json: boolean): Promise<void> {
   const token = await withOperator(config, console, async (operator) => findToken(await operator.listTokens(), idOrLabel))
   if (json) return console.print(`${JSON.stringify(token, undefined, 2)}\n`)
-  const facts: [string, string][] = [
-    ['id', token.id],
+  const facts = [
     ['label', printable(token.label)],
     ['state', token.revokedAt === null ? token.state : `revoked ${formatTime(token.revokedAt)}`],
     ['made', formatTime(token.createdAt)],
@@ -64,8 +63,10 @@ export async function showTokenCommand(config: Config, console: Console, idOrLab
     ['rate', formatRate(token)],
     ['devices', formatDevices(token)],
   ]
-  const devices = token.devices.map(({ peer, name, lastSeenAt }) => [`  ${peer}`, printable(name), `seen ${formatTime(lastSeenAt)}`])
-  console.print(formatTable(facts[0]!, facts.slice(1)) + (devices.length === 0 ? '' : formatTable(devices[0]!, devices.slice(1))))
+  const devices = token.devices.map(({ peer, name, lastSeenAt }) => [peer, printable(name) || '-', formatTime(lastSeenAt)])
+  console.print(
+    formatTable(['id', token.id], facts) + (devices.length === 0 ? '' : `\n${formatTable(['PEER', 'NAME', 'LAST SEEN'], devices)}`),
+  )
 }
 
 export async function revokeTokenCommand(config: Config, console: Console, idOrLabel: string, json: boolean): Promise<void> {

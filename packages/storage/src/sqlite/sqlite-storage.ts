@@ -111,7 +111,7 @@ function createAdapter(database: DatabaseSync): Storage {
 const optional = <Value>(row: Row | undefined, convert: (row: Row) => Value): Value | undefined =>
   row === undefined ? undefined : convert(row)
 
-const nullable = (value: SQLOutputValue | undefined): number | null => (value === null || value === undefined ? null : Number(value))
+const nullable = (value: unknown): number | null => (value === null || value === undefined ? null : Number(value))
 
 function toToken(row: Row): TokenRecord {
   return {
