@@ -229,7 +229,6 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
     async logout() {
       requireLead()
       await (await startNetwork()).logout()
-      people.presence([], true)
     },
     async setProfile(next) {
       await self.setProfile(next)

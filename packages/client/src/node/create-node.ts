@@ -39,7 +39,6 @@ export interface FootbridgeNode {
   dialBridge(addresses: readonly string[], signal: AbortSignal): Promise<Connection>
   readonly reserve: Reserve
   bridgeConnections(bridge: PeerId): Connection[]
-  stop(): Promise<void>
 }
 
 export async function createNode({ key, transports, listen, logger }: NodeParts): Promise<FootbridgeNode> {
@@ -92,9 +91,6 @@ export async function createNode({ key, transports, listen, logger }: NodeParts)
     },
     bridgeConnections: (bridge) =>
       libp2p.getConnections(bridge).filter((connection) => connection.status === 'open' && !isCircuit(connection)),
-    async stop() {
-      await libp2p.stop()
-    },
   }
 }
 

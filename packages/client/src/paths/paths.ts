@@ -25,6 +25,8 @@ const MEASURE_EVERY_MS = 15_000
 /** A ping queues behind a block on its way: a miss is asked again before a path is given up. */
 const MEASURE_TIMEOUT_MS = 6_000
 const MISSES_TO_GIVE_UP = 2
+/** The bridge says that a peer has gone: a direct path to it may live on, but a closed tab's looks alive for twenty seconds unless it is asked. */
+const DOUBT_TIMEOUT_MS = 2_500
 
 export interface PathsParts {
   readonly libp2p: Libp2p
@@ -66,6 +68,8 @@ export interface Paths {
   watch(stream: Stream, connection: Connection): void
   /** When bytes last came through the bridge from anybody, by this device's clock. */
   heardThroughBridgeAt(): number
+  /** The bridge no longer lists this peer: a path that does not answer soon is given up at once. */
+  doubt(peer: string): void
   /** Tries to make the path direct now. */
   upgrade(peer: string): void
   /** The network has changed: what failed may work now, and what worked may be dead. */
@@ -145,6 +149,16 @@ export function createPaths(parts: PathsParts): Paths {
       else setTimeout(() => void measure(path), 1000)
     } finally {
       path.measuring = false
+    }
+  }
+
+  const doubt = async (path: PeerPath, connection: Connection): Promise<void> => {
+    const startedAt = now()
+    try {
+      await pingConnection(connection, DOUBT_TIMEOUT_MS, stopping.signal)
+    } catch (error) {
+      const hasSpoken = path.heard?.connection === connection && path.heard.at >= startedAt
+      if (!stopping.signal.aborted && connection.status === 'open' && !hasSpoken) giveUp(path, connection, error)
     }
   }
 
@@ -335,6 +349,11 @@ export function createPaths(parts: PathsParts): Paths {
       })
     },
     heardThroughBridgeAt: () => bridgeHeardAt,
+    doubt(id) {
+      const path = paths.get(id)
+      const connection = path && best(path)
+      if (connection) void doubt(path, connection)
+    },
     upgrade(id) {
       const path = paths.get(id)
       if (path) void tryUpgrade(path, true).catch(() => undefined)

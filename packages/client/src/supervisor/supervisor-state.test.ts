@@ -41,12 +41,13 @@ test('a lost link is dialled again at once, then with a growing wait', () => {
   expect(lost.state).toBe('dial')
   let current = after([fail('unreachable')], 0, lost)
   const waits: number[] = []
-  for (let round = 0; round < 12; round++) {
+  for (let round = 0; round < 15; round++) {
     if (current.state !== 'waiting') throw new Error(`not waiting but ${current.state}`)
     waits.push(current.retryAt)
     current = after([{ type: 'wake' }, fail('unreachable')], 0, current)
   }
-  expect(waits.slice(0, 4)).toEqual([500, 1000, 2000, 4000])
+  expect(waits.slice(0, 4)).toEqual([500, 1000, 2000, 2000])
+  expect(waits.slice(9, 12)).toEqual([2000, 4000, 8000])
   expect(waits.at(-1)).toBe(MAX_WAIT_MS)
 })
 

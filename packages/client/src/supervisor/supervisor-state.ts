@@ -15,6 +15,9 @@ import type { ErrorCode } from '@footbridge/shared/errors'
 import type { SessionAnswer } from '@footbridge/shared/login'
 
 export const MIN_WAIT_MS = 500
+/** The wait grows to this and stays for QUICK_ATTEMPTS, so that a bridge that restarts is found again within two seconds; then it grows on. */
+const QUICK_WAIT_MS = 2_000
+const QUICK_ATTEMPTS = 10
 export const MAX_WAIT_MS = 30_000
 /** A bridge may ask for more patience than our own back-off, but not for ever. */
 export const MAX_RETRY_AFTER_MS = 10 * 60_000
@@ -192,10 +195,15 @@ function wait(
   retryAfterMs: number | undefined,
   { now, random }: Chance,
 ): Step {
-  const backOffMs = Math.min(MAX_WAIT_MS, MIN_WAIT_MS * 2 ** Math.min(current.attempt, 10))
+  const backOffMs = backOff(current.attempt)
   // Jitter spreads the tabs that a restarted bridge lost at one moment.
   const waitMs = Math.max(backOffMs * (0.5 + random / 2), Math.min(retryAfterMs ?? 0, MAX_RETRY_AFTER_MS))
   return stay({ state: 'waiting', run: current.run + 1, attempt: current.attempt + 1, code, retryAt: now + waitMs })
+}
+
+function backOff(attempt: number): number {
+  if (attempt < QUICK_ATTEMPTS) return Math.min(QUICK_WAIT_MS, MIN_WAIT_MS * 2 ** attempt)
+  return Math.min(MAX_WAIT_MS, QUICK_WAIT_MS * 2 ** Math.min(10, attempt - QUICK_ATTEMPTS + 1))
 }
 
 function stay(next: Supervisor): Step {
