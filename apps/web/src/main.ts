@@ -1,5 +1,5 @@
 /** The page's entry. The first import takes a login token out of the address bar before anything else runs; then the app is put on the page. */
-import './lib/login/login-link.ts'
+import './lib/login/opened-link.ts'
 import './styles/tokens.css'
 import './styles/base.css'
 import { mount } from 'svelte'

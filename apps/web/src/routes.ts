@@ -1,7 +1,6 @@
-/** Every route of the app, in one file. Network and Settings are loaded when they are first opened. */
+/** Every route of the app, in one file. What the first screen does not need is loaded when it is first opened. */
 import { createRouter } from 'sv-router'
 import type { Ways } from './lib/state/context.ts'
-import Conversation from './routes/Conversation.svelte'
 import NobodyChosen from './routes/NobodyChosen.svelte'
 import NotFound from './routes/NotFound.svelte'
 import People from './routes/People.svelte'
@@ -11,7 +10,7 @@ const router = createRouter({
   '/': NobodyChosen,
   '/people': {
     '/': NobodyChosen,
-    '/:peer': Conversation,
+    '/:peer': () => import('./routes/Conversation.svelte'),
     layout: People,
   },
   '/network': () => import('./routes/Network.svelte'),
@@ -30,6 +29,6 @@ export const ways: Ways = {
   path: () => router.route.pathname,
   go: (path) => {
     if (path.startsWith('/people/')) void router.navigate('/people/:peer', { params: { peer: path.slice('/people/'.length) } })
-    else void router.navigate(path as '/people')
+    else void router.navigate(path === '/network' || path === '/settings' ? path : '/people')
   },
 }

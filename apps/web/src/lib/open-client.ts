@@ -1,7 +1,7 @@
 /** Opens the SDK in a chunk of its own after the first paint; in a dev build `?fake` opens the stand-in of lib/fake instead. */
 import type { Footbridge } from '@footbridge/client/api'
 
-export async function openClient(page: Pick<Location, 'origin' | 'search'>): Promise<Footbridge> {
+export async function openClient(page: Pick<Location, 'search'>): Promise<Footbridge> {
   if (import.meta.env.DEV) {
     const scenario = new URLSearchParams(page.search).get('fake')
     if (scenario !== null) {
@@ -10,5 +10,6 @@ export async function openClient(page: Pick<Location, 'origin' | 'search'>): Pro
     }
   }
   const { openFootbridge } = await import('@footbridge/client/open')
-  return openFootbridge({ bridge: page.origin })
+  // No bridge is named: it is this page's, or the one that a login link names.
+  return openFootbridge()
 }

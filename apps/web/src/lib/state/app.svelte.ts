@@ -19,8 +19,8 @@ export class App {
   readonly #log: Live<readonly LogEntry[]>
   readonly #profile: Live<Profile>
   readonly #storage: Pick<Storage, 'getItem' | 'setItem'>
-  #entering = $state(false)
-  #wantsIn = $state(false)
+  #arriveHeld = $state(false)
+  #arrivalFailed = $state(false)
   #nameSkipped = $state(false)
   #browsingKept = $state(false)
   #storageFull = $state(false)
@@ -74,7 +74,7 @@ export class App {
 
   get screen(): 'arrive' | 'naming' | 'inside' {
     const { state } = this.connection
-    if (this.#entering || this.#wantsIn) return 'arrive'
+    if (this.#arriveHeld && !(this.#arrivalFailed && state === 'online')) return 'arrive'
     if (state === 'out') return this.#browsingKept ? 'inside' : 'arrive'
     return state === 'online' && this.profile.name === '' && !this.#nameSkipped ? 'naming' : 'inside'
   }
@@ -92,16 +92,32 @@ export class App {
     return this.peers.find((peer) => peer.id === id)
   }
 
-  /** While true, Arrive stays on screen, so that its last step can be read. */
-  setEntering(entering: boolean): void {
-    this.#entering = entering
-    if (!entering) this.#wantsIn = false
+  /** Arrive stays on screen while somebody logs in, so that its last step can be read. */
+  holdArrive(): void {
+    this.#arriveHeld = true
+    this.#arrivalFailed = false
+  }
+
+  entered(): void {
+    this.#arriveHeld = false
+    this.#browsingKept = false
+  }
+
+  /** Arrive stays with its sentence, unless the SDK gets through by itself later. */
+  arrivalFailed(): void {
+    this.#arrivalFailed = true
   }
 
   /** Shows Arrive although this device has an identity: for another token. `false` goes back to what is kept. */
   askForToken(asks: boolean): void {
-    this.#wantsIn = asks
+    this.#arriveHeld = asks
+    this.#arrivalFailed = false
     this.#browsingKept = !asks
+  }
+
+  async logout(): Promise<void> {
+    this.#browsingKept = false
+    await this.client.logout()
   }
 
   skipName(): void {

@@ -4,6 +4,7 @@
  */
 import type { ArrivalStep, Footbridge } from '@footbridge/client/api'
 import { parseLogin } from '@footbridge/shared/bridge-token'
+import { isFootbridgeError } from '@footbridge/shared/errors'
 import { sentenceForError } from '../words/errors.ts'
 import { m } from '../paraglide/messages.js'
 import type { App } from './app.svelte.ts'
@@ -12,6 +13,10 @@ export const ARRIVAL_STEPS = ['reaching', 'proving', 'reserving'] as const satis
 
 /** How long the three done steps stay to be read. */
 const LINGER_MS = 700
+
+/** The browser answers a request for its lock within milliseconds; two seconds are for a busy phone. */
+const UNDECIDED_MS = 50
+const MAX_UNDECIDED_TRIES = 40
 
 export type StepView =
   | { readonly step: ArrivalStep; readonly state: 'ahead' | 'failed' }
@@ -24,6 +29,7 @@ export class Arrival {
   #started = $state(false)
   #trouble = $state<string | undefined>(undefined)
   #elsewhere = $state<string | undefined>(undefined)
+  #lastStep: ArrivalStep = 'reaching'
   #failedAt = $state<ArrivalStep | undefined>(undefined)
   #doneBefore = $state.raw<readonly { step: ArrivalStep; ms: number }[]>([])
   readonly #app: App
@@ -66,19 +72,17 @@ export class Arrival {
 
   /** Takes a pasted, scanned or opened text. */
   async enterWith(text: string): Promise<void> {
-    this.field = text.trim()
     const login = parseLogin(text)
+    this.field = login?.token ?? text.trim()
     this.#elsewhere = undefined
     if (login === undefined) {
       this.#trouble = text.trim() === '' ? m.arrive_field_empty() : m.arrive_field_malformed()
       return
     }
-    if (login.origin !== undefined && login.origin !== this.#origin) {
-      this.#trouble = m.arrive_elsewhere({ origin: login.origin })
-      this.#elsewhere = text.trim()
-      return
-    }
-    await this.#enter({ token: login.token })
+    // The whole link goes to the SDK: it may belong to another bridge.
+    const entered = await this.#enter({ token: text.trim() })
+    if (entered || login.origin === undefined || login.origin === this.#origin) return
+    this.#elsewhere = text.trim()
   }
 
   async enterAsGuest(): Promise<void> {
@@ -90,36 +94,50 @@ export class Arrival {
     await this.#enter({ device: true })
   }
 
-  async #enter(credential: Parameters<Footbridge['login']>[0]): Promise<void> {
-    if (this.#busy) return
+  /** @returns true when this device is online. */
+  async #enter(credential: Parameters<Footbridge['login']>[0]): Promise<boolean> {
+    if (this.#busy) return false
     this.#busy = true
     this.#started = true
     this.#trouble = undefined
     this.#failedAt = undefined
     this.#doneBefore = []
-    this.#app.setEntering(true)
+    this.#app.holdArrive()
     const stop = this.#client.connection.subscribe((connection) => {
       if (connection.state !== 'arriving') return
       this.#doneBefore = connection.done
       this.#lastStep = connection.step
     })
     try {
-      await this.#client.login(credential)
+      await this.#loginOnceDecided(credential)
       // A secret has no business in a field any longer than needed.
       this.field = ''
       await new Promise((resolve) => setTimeout(resolve, LINGER_MS))
-      this.#app.setEntering(false)
+      this.#app.entered()
       this.#started = false
+      return true
     } catch (error) {
       this.#app.noteFailure(error)
       this.#failedAt = this.#lastStep
       this.#trouble = sentenceForError(error)
-      this.#app.askForToken(true)
+      this.#app.arrivalFailed()
+      return false
     } finally {
       stop()
       this.#busy = false
     }
   }
 
-  #lastStep: ArrivalStep = 'reaching'
+  /** A page that has just been opened may not know yet whether it or another tab holds the peer: that alone is no reason to refuse a person. */
+  async #loginOnceDecided(credential: Parameters<Footbridge['login']>[0]): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await this.#client.login(credential)
+      } catch (error) {
+        const undecided = isFootbridgeError(error, 'other_tab') && this.#client.connection.get().state !== 'other-tab'
+        if (!undecided || tries >= MAX_UNDECIDED_TRIES) throw error
+      }
+      await new Promise((resolve) => setTimeout(resolve, UNDECIDED_MS))
+    }
+  }
 }
