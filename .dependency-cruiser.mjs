@@ -121,7 +121,7 @@ export default {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: ['(^|/)dist/', '/paraglide/', '^node_modules/@types'] },
+    exclude: { path: ['(^|/)(dist|test-results|playwright-report)/', '/paraglide/', '^node_modules/@types'] },
     tsPreCompilationDeps: true,
     combinedDependencies: false,
     enhancedResolveOptions: {

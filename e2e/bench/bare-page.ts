@@ -26,6 +26,8 @@ let session: SessionAnswer
 let node: Libp2p
 let direct: Connection | undefined
 let received = 0
+/** Called with each arrival. */
+let arrived = (): void => {}
 
 /** Enrols a fresh key with `token`; not measured. @returns the PeerID. */
 async function login(token: string): Promise<string> {
@@ -65,7 +67,15 @@ async function dialAndReserve(): Promise<number> {
     connectionGater: { denyDialMultiaddr: () => false },
     services: { identify: identify(), ping: ping() },
   })
-  await node.handle(RAW, (stream) => stream.addEventListener('message', ({ data }) => (received += data.byteLength)), limited)
+  await node.handle(
+    RAW,
+    (stream) =>
+      stream.addEventListener('message', ({ data }) => {
+        received += data.byteLength
+        arrived()
+      }),
+    limited,
+  )
   const transports = (node as unknown as { components: { transportManager: { listen(addrs: unknown[]): Promise<void> } } }).components
   await transports.transportManager.listen([multiaddr(`${session.firstHops[0]}/p2p-circuit`)])
   if (!node.getMultiaddrs().some((address) => address.toString().includes('/p2p-circuit'))) throw new Error('no reservation')
@@ -78,7 +88,7 @@ async function connectDirect(peer: string): Promise<string> {
   return direct.remoteAddr.toString()
 }
 
-/** Streams `bytes` bytes in chunks of 64 KiB to the peer and waits until its side has them all. @returns ms. */
+/** Streams `bytes` bytes in chunks of 64 KiB to the peer. Its side measures, see `receive`. */
 async function sendRaw(bytes: number): Promise<void> {
   if (direct === undefined) throw new Error('not connected')
   const stream = await direct.newStream(RAW, limited)
@@ -89,6 +99,18 @@ async function sendRaw(bytes: number): Promise<void> {
   await stream.close()
 }
 
+/** Waits for `bytes` more bytes. @returns ms from the first to the last of them. */
+async function receive(bytes: number): Promise<number> {
+  const goal = received + bytes
+  let firstAt: number | undefined
+  return await new Promise((resolve) => {
+    arrived = () => {
+      firstAt ??= performance.now()
+      if (received >= goal) resolve(performance.now() - firstAt)
+    }
+  })
+}
+
 function drained(stream: Stream): Promise<void> {
   return new Promise((resolve, reject) => {
     stream.addEventListener('drain', () => resolve(), { once: true })
@@ -96,6 +118,6 @@ function drained(stream: Stream): Promise<void> {
   })
 }
 
-const bare = { login, dialAndReserve, connectDirect, sendRaw, received: () => received }
+const bare = { login, dialAndReserve, connectDirect, sendRaw, receive }
 export type Bare = typeof bare
 Object.assign(globalThis, { bare })

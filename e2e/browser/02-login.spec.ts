@@ -24,7 +24,9 @@ test('takes the token out of the address bar before anything is asked of the bri
   expect(seen.some((url) => url.includes('/api/'))).toBe(true)
   expect(seen.filter((url) => url.includes(text))).toEqual([])
   expect(page.url()).not.toContain('token')
-  expect(await page.evaluate(() => JSON.stringify([history.state, { ...localStorage }, { ...sessionStorage }]))).not.toContain(text)
+  expect(
+    await page.evaluate(() => JSON.stringify([history.state, Object.entries(localStorage), Object.entries(sessionStorage)])),
+  ).not.toContain(text)
 })
 
 test.describe('says in a plain sentence that a token', () => {

@@ -53,6 +53,8 @@ export const test = base.extend<Fixtures>({
     if (info.status !== info.expectedStatus) await info.attach('console.log', { body: logs.join('\n'), contentType: 'text/plain' })
     await Promise.all(contexts.map((context) => context.close()))
   },
+  // Playwright reads what a fixture needs from this pattern, and this one needs nothing.
+  // oxlint-disable-next-line no-empty-pattern
   until: async ({}, use) => {
     const children: Child[] = []
     await use((child) => {

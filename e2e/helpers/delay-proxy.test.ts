@@ -2,7 +2,7 @@ import { createConnection, createServer, type AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { startDelayProxy } from './delay-proxy.ts'
 
-const cleanup: (() => Promise<unknown> | unknown)[] = []
+const cleanup: (() => unknown)[] = []
 afterEach(async () => {
   for (const stop of cleanup.splice(0).toReversed()) await stop()
 })
