@@ -78,7 +78,7 @@ export function createFakeFootbridge(scenario: string): Footbridge {
     scenario !== 'many'
       ? []
       : Array.from({ length: 300 }, (_, n): Peer => ({
-          ...listed[n % listed.length]!,
+          ...fakePeer(listed, n),
           id: `12D3KooW${(n * 7919).toString(36)}many${n}`,
           name: `Peer number ${n}`,
           unread: 0,
@@ -231,9 +231,16 @@ export function createFakeFootbridge(scenario: string): Footbridge {
   }
 }
 
+function fakePeer(listed: readonly Peer[], n: number): Peer {
+  const peer = listed[n % listed.length]
+  if (peer === undefined) throw new RangeError('nobody to copy')
+  return peer
+}
+
 async function paintedPicture(): Promise<Blob> {
   const canvas = new OffscreenCanvas(640, 420)
-  const context = canvas.getContext('2d')!
+  const context = canvas.getContext('2d')
+  if (context === null) return new Blob()
   const sky = context.createLinearGradient(0, 0, 0, 420)
   sky.addColorStop(0, '#9cc9d6')
   sky.addColorStop(0.6, '#f3dcb4')
