@@ -33,7 +33,11 @@ function bridge(...answers: (Response | Error)[]): {
   return {
     asked,
     fetch: async (url, init) => {
-      asked.push({ url: String(url), body: typeof init?.body === 'string' ? JSON.parse(init.body) : undefined, init: init ?? {} })
+      asked.push({
+        url: url instanceof Request ? url.url : url.toString(),
+        body: typeof init?.body === 'string' ? JSON.parse(init.body) : undefined,
+        init: init ?? {},
+      })
       const answer = answers.shift()
       if (answer instanceof Error || answer === undefined) throw answer ?? new TypeError('asked too often')
       return answer
@@ -69,7 +73,7 @@ test('a clock that is off is corrected by the bridge once', async () => {
   await expect(logIn(at(stubborn), input)).rejects.toMatchObject({ code: 'clock_skew' })
 })
 
-test.each([
+test.each<[Response | TypeError, string, string]>([
   [problem(403, 'token_revoked'), 'token_revoked', 'a refusal keeps its code'],
   [problem(429, 'rate_limited', { retryAfterSeconds: 30 }), 'rate_limited', 'and its patience'],
   [new TypeError('fetch failed'), 'unreachable', 'nobody answers'],

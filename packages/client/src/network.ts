@@ -42,6 +42,8 @@ export interface Network {
   dial(target: string): Promise<string>
   wake(): void
   networkChanged(): void
+  /** The page is being left. */
+  leave(): void
   upgrade(peer: string): void
   addresses(): readonly string[]
   profileChanged(): void
@@ -86,8 +88,9 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
     hasWebRtc: rtc.transports.length > 0,
     networkName,
     bridgeAddress: () => bridge.address(),
-    onUsable(peer) {
+    onUsable(peer, isBetter) {
       outbox.kick(peer)
+      if (isBetter) fetcher.pathChanged(peer)
       fetcher.sourcesChanged()
     },
   })
@@ -161,6 +164,7 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
       bridge.wake()
       paths.networkChanged()
     },
+    leave: () => paths.leave(),
     upgrade: (peer) => paths.upgrade(peer),
     addresses() {
       const session = bridge.session()

@@ -20,7 +20,7 @@ import { createMessageStore } from './store/messages.ts'
 import { createPeerStore } from './store/peers.ts'
 import { createSelfStore } from './store/self.ts'
 import { createUpgradeStore } from './store/upgrades.ts'
-import { browserTabParts, createTabLead, type TabParts } from './tabs/lead.ts'
+import { browserTabParts, createTabLead, type TabChange, type TabParts } from './tabs/lead.ts'
 
 export interface OpenOptions {
   /** The bridge's origin. Default: that of the page. */
@@ -155,14 +155,22 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
     onFollow: () => connection.set({ state: 'other-tab' }),
     onChange: (change) => {
       if (change.kind === 'send') return void network?.then((made) => made.outgoing(change.peer))
-      if (change.kind === 'peer') return void Promise.all([conversations.reload(change.peer), people.load()])
-      void self.profile().then((next) => profile.set(next))
-      void self.identity().then((next) => (identity = next))
+      void reread(change).catch(() => undefined)
     },
   })
 
   // Who logs in right after opening must not be told of another tab that is not there.
   await tabs.decided
+
+  async function reread(change: TabChange): Promise<void> {
+    if (change.kind === 'peer') {
+      await conversations.reload(change.peer)
+      await people.load()
+    } else {
+      profile.set(await self.profile())
+      identity = await self.identity()
+    }
+  }
 
   const requireLead = (): void => {
     if (isClosed) throw new FootbridgeError('aborted', 'Footbridge was closed')
@@ -170,6 +178,7 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
   }
 
   const page = watchPage({
+    leave: () => running?.leave(),
     wake: () => void network?.then((made) => made.wake()),
     networkChanged: () => void network?.then((made) => made.networkChanged()),
   })

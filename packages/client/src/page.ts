@@ -4,6 +4,7 @@
 export interface PageEvents {
   readonly wake: () => void
   readonly networkChanged: () => void
+  readonly leave: () => void
 }
 
 export function watchPage(events: PageEvents): { stop(): void } {
@@ -19,6 +20,7 @@ export function watchPage(events: PageEvents): { stop(): void } {
   }
   if (typeof globalThis.addEventListener === 'function') {
     globalThis.addEventListener('online', events.networkChanged, { signal })
+    globalThis.addEventListener('pagehide', events.leave, { signal })
     globalThis.addEventListener('pageshow', events.wake, { signal })
   }
   const { connection } = (globalThis.navigator ?? {}) as Navigator & { connection?: EventTarget }

@@ -6,6 +6,7 @@
 import type { CID } from 'multiformats/cid'
 import type { BlobRequester } from '@footbridge/protocols/blob/blob-requester'
 import { isFootbridgeError, type FootbridgeError } from '@footbridge/shared/errors'
+import { MAX_OUTSTANDING_BLOCKS } from '@footbridge/shared/limits'
 
 /** Sources in use at a time: each may have 4 MiB on the way to us. */
 const MAX_ACTIVE_SOURCES = 3
@@ -48,6 +49,8 @@ export interface BlockPool {
   get(cid: CID): Promise<Uint8Array>
   /** Room was made, somebody came, a path changed. `isFresh`: ask again those who rested or had nothing. */
   pump(isFresh?: boolean): void
+  /** There is a better path to this peer: what is asked from now on goes over a new stream. */
+  renew(peer: string): void
   stop(reason: FootbridgeError): void
 }
 
@@ -79,7 +82,7 @@ export function createBlockPool(parts: BlockPoolParts): BlockPool {
       }
     for (const source of sources.values()) ask(source)
     openMore()
-    parts.onSources([...sources.values()].filter((source) => source.outstanding > 0).map((source) => source.peer))
+    if (wants.length > 0) parts.onSources([...sources.values()].filter((source) => source.outstanding > 0).map((source) => source.peer))
     wakeLater()
   }
 
@@ -109,8 +112,14 @@ export function createBlockPool(parts: BlockPoolParts): BlockPool {
       failed(source, requester, error)
     } finally {
       source.outstanding--
+      if (source.requester !== requester) closeWhenIdle(requester)
       pump()
     }
+  }
+
+  /** A requester that was left for a better path: what it was asked for may still come. */
+  const closeWhenIdle = (requester: NonNullable<Source['requester']>): void => {
+    if (requester.free === MAX_OUTSTANDING_BLOCKS) requester.close()
   }
 
   const failed = (source: Source, requester: Source['requester'], error: unknown): void => {
@@ -203,6 +212,14 @@ export function createBlockPool(parts: BlockPoolParts): BlockPool {
       return want.result.promise
     },
     pump,
+    renew(peer) {
+      const source = sources.get(peer)
+      const requester = source?.requester
+      if (source === undefined || requester === undefined) return
+      source.requester = undefined
+      closeWhenIdle(requester)
+      pump()
+    },
     stop(reason) {
       if (stopping.signal.aborted) return
       stopping.abort(reason)

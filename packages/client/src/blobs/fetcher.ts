@@ -45,8 +45,10 @@ export interface Fetcher {
   drop(cid: string): Promise<void>
   /** Goes on with everything that was under way when the page was closed. */
   resumeAll(): Promise<void>
-  /** Somebody came, or a path changed. */
+  /** Somebody came. */
   sourcesChanged(): void
+  /** There is a better path to this peer. */
+  pathChanged(peer: string): void
   stop(): Promise<void>
 }
 
@@ -162,6 +164,9 @@ export function createFetcher(parts: FetcherParts): Fetcher {
     },
     sourcesChanged() {
       for (const job of jobs.values()) job.pool?.pump(true)
+    },
+    pathChanged(peer) {
+      for (const job of jobs.values()) job.pool?.renew(peer)
     },
     async stop() {
       stopped = true

@@ -25,6 +25,10 @@ const MEASURE_EVERY_MS = 15_000
 /** A ping queues behind a block on its way: a miss is asked again before a path is given up. */
 const MEASURE_TIMEOUT_MS = 6_000
 const MISSES_TO_GIVE_UP = 2
+/** When there is a reason to doubt a direct connection. */
+const CHECK_TIMEOUT_MS = 2_500
+/** After a direct connection ended: the other page may be starting up. */
+const REDIAL_MS = 1_000
 /** The bridge says that a peer has gone: a direct path to it may live on, but a closed tab's looks alive for twenty seconds unless it is asked. */
 const DOUBT_TIMEOUT_MS = 2_500
 
@@ -40,8 +44,8 @@ export interface PathsParts {
   readonly networkName: () => string
   /** The bridge's address to dial circuits through, ending in /p2p/<bridge>; undefined while away. */
   readonly bridgeAddress: () => string | undefined
-  /** A peer has become reachable, or reachable in a better way: waiting messages may go. */
-  readonly onUsable: (peer: string) => void
+  /** A peer has become reachable, or (`isBetter`) reachable directly: waiting messages may go. */
+  readonly onUsable: (peer: string, isBetter: boolean) => void
 }
 
 interface PeerPath {
@@ -74,6 +78,8 @@ export interface Paths {
   upgrade(peer: string): void
   /** The network has changed: what failed may work now, and what worked may be dead. */
   networkChanged(): void
+  /** The page is being left: ends the direct connections now, so that the others need not find out. Synchronous. */
+  leave(): void
   stop(): void
 }
 
@@ -168,6 +174,16 @@ export function createPaths(parts: PathsParts): Paths {
     connection.abort(error instanceof Error ? error : new Error('the path stopped answering'))
   }
 
+  const checkDirect = async (path: PeerPath, connection: Connection): Promise<void> => {
+    const startedAt = now()
+    try {
+      await pingConnection(connection, CHECK_TIMEOUT_MS, stopping.signal)
+    } catch (error) {
+      const isHeard = path.heard?.connection === connection && path.heard.at >= startedAt
+      if (!stopping.signal.aborted && !isHeard && connection.status === 'open') giveUp(path, connection, error)
+    }
+  }
+
   const prove = async (path: PeerPath, connection: Connection): Promise<boolean> => {
     try {
       const rttMs = Math.round(await pingConnection(connection, PROOF_TIMEOUT_MS, stopping.signal))
@@ -181,7 +197,7 @@ export function createPaths(parts: PathsParts): Paths {
       await upgrades.remove(parts.networkName(), path.peer.toString())
       log.info(`Path to ${people.nameOf(path.peer.toString())} is now direct, ${rttMs} ms`)
       show(path)
-      parts.onUsable(path.peer.toString())
+      parts.onUsable(path.peer.toString(), true)
       return true
     } catch {
       connection.abort(new Error('the connection carried nothing'))
@@ -268,6 +284,8 @@ export function createPaths(parts: PathsParts): Paths {
     }
     const isFirst = best(path) === undefined
     path.circuits.add(connection)
+    // Somebody who comes again by the bridge may have reloaded their page, and the direct connection would be dead without a word.
+    if (path.direct) void checkDirect(path, path.direct)
     if (isFirst) {
       path.since = now()
       path.rttMs = undefined
@@ -275,7 +293,7 @@ export function createPaths(parts: PathsParts): Paths {
     }
     show(path)
     void measure(path)
-    parts.onUsable(path.peer.toString())
+    parts.onUsable(path.peer.toString(), false)
   }
 
   const onClose = ({ detail: connection }: CustomEvent<Connection>): void => {
@@ -297,8 +315,8 @@ export function createPaths(parts: PathsParts): Paths {
       return
     }
     show(path)
-    if (wasDirect) retryLater(path, 5_000)
-    parts.onUsable(path.peer.toString())
+    if (wasDirect) retryLater(path, REDIAL_MS)
+    parts.onUsable(path.peer.toString(), false)
   }
 
   const onIdentify = ({ detail }: CustomEvent<IdentifyResult>): void => {
@@ -363,6 +381,9 @@ export function createPaths(parts: PathsParts): Paths {
         void measure(path)
         if (path.upgrade.state === 'failed') void tryUpgrade(path, own < path.peer.toString()).catch(() => undefined)
       }
+    },
+    leave() {
+      for (const path of paths.values()) path.direct?.abort(new Error('the page was left'))
     },
     stop() {
       stopping.abort()
