@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { formatRate, formatSize } from './size.ts'
-import { formatAgo, formatClock, formatDay, formatDuration, formatRoundTrip, secondsUntil } from './time.ts'
+import { formatAgo, formatClock, formatDay, formatDuration, formatHere, formatRoundTrip, secondsUntil } from './time.ts'
 
 test.each([
   [0, '0 bytes'],
@@ -46,4 +46,12 @@ test('short times read as milliseconds, long ones as seconds', () => {
 test('a countdown never goes below zero', () => {
   expect(secondsUntil(10_500, 10_000)).toBe(1)
   expect(secondsUntil(9000, 10_000)).toBe(0)
+})
+
+test('how long somebody has been here is told in the same steps', () => {
+  const now = new Date(2026, 10, 21, 12, 0).getTime()
+  expect(formatHere(now, now)).toBe('just arrived')
+  expect(formatHere(now - 52 * 60_000, now)).toBe('here 52 min')
+  expect(formatHere(now - 3 * 3_600_000, now)).toBe('here 3 h')
+  expect(formatHere(now - 48 * 3_600_000, now)).toBe('here since 19 November')
 })

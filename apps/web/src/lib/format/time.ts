@@ -14,6 +14,15 @@ export function formatAgo(at: number, now: number): string {
   return formatDate(at, now)
 }
 
+/** How long somebody has been here: "just arrived", "here 12 min", "here 3 h", then since which date. */
+export function formatHere(since: number, now: number): string {
+  const age = now - since
+  if (age < MINUTE_MS) return m.here_just()
+  if (age < HOUR_MS) return m.here_minutes({ count: Math.floor(age / MINUTE_MS) })
+  if (age < DAY_MS) return m.here_hours({ count: Math.floor(age / HOUR_MS) })
+  return m.here_since({ date: formatDate(since, now) })
+}
+
 /** Hours and minutes as this device writes them. */
 export function formatClock(at: number): string {
   return new Date(at).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })

@@ -13,6 +13,8 @@ import { Live } from './live.svelte.ts'
 const WINDOW = 120
 /** Changes of path remembered while the page is open. */
 const MAX_NOTES = 50
+/** A path that changes again this soon was still settling: only the last change is worth a line. */
+const SETTLING_MS = 15_000
 
 export class Talk {
   readonly peerId: string
@@ -89,8 +91,11 @@ export class Talk {
 
   /** Call when the peer's path may have changed; notes a change of kind once. */
   notePath(path: Path, now: number): void {
-    if (this.#seenKind !== undefined && this.#seenKind !== path.kind)
-      this.#notes = [...this.#notes, { at: now, text: pathChangeWords(path) }].slice(-MAX_NOTES)
+    if (this.#seenKind !== undefined && this.#seenKind !== path.kind) {
+      const last = this.#notes.at(-1)
+      const before = last !== undefined && now - last.at < SETTLING_MS ? this.#notes.slice(0, -1) : this.#notes
+      this.#notes = [...before, { at: now, text: pathChangeWords(path) }].slice(-MAX_NOTES)
+    }
     this.#seenKind = path.kind
   }
 

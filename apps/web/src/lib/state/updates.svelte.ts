@@ -4,18 +4,23 @@
  */
 export class Updates {
   #waiting = $state.raw<ServiceWorker | undefined>(undefined)
+  /** Another tab has changed to the newer version: this page is older than what is kept for it. */
+  #overtaken = $state(false)
+  #applied = false
 
   /** A newer version is here; `apply` changes to it. */
   get ready(): boolean {
-    return this.#waiting !== undefined
+    return this.#waiting !== undefined || this.#overtaken
   }
 
   /** Without service workers, or when registering fails, the app works as a plain page: nothing to tell. */
-  async start(container: ServiceWorkerContainer | undefined): Promise<void> {
+  async start(container: ServiceWorkerContainer | undefined, page: Document): Promise<void> {
     if (container === undefined) return
     const hadController = container.controller !== null
     container.addEventListener('controllerchange', () => {
-      if (hadController && this.#applied) location.reload()
+      if (!hadController) return
+      if (this.#applied) location.reload()
+      else this.#overtaken = true
     })
     try {
       const registration = await container.register('/service-worker.js', { scope: '/' })
@@ -26,15 +31,18 @@ export class Updates {
           if (arriving.state === 'installed' && container.controller !== null) this.#waiting = arriving
         })
       })
+      // An installed app may stay open for weeks: coming back to it is a good moment to look.
+      page.addEventListener('visibilitychange', () => {
+        if (page.visibilityState === 'visible') registration.update().catch(() => undefined)
+      })
     } catch {
       return
     }
   }
 
-  #applied = false
-
   apply(): void {
     this.#applied = true
-    this.#waiting?.postMessage({ type: 'use-now' })
+    if (this.#waiting === undefined) location.reload()
+    else this.#waiting.postMessage({ type: 'use-now' })
   }
 }
