@@ -66,7 +66,7 @@ export function createRegistry(dependencies: RegistryDependencies): Registry {
   }
 
   const endWhere = (matches: (session: Session) => boolean, reason: EndReason): void => {
-    for (const [peer, session] of [...sessions]) if (matches(session)) apply(peer, { type: 'ended', reason })
+    for (const [peer, session] of sessions) if (matches(session)) apply(peer, { type: 'ended', reason })
   }
 
   const sweep = (): void => {
