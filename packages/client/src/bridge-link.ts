@@ -28,6 +28,8 @@ const PRESENCE_GRACE_MS = 1_000
 /** The list is kept over a short loss, and emptied when it says nothing any more. */
 const STALE_LIST_MS = 5_000
 const MIN_RESERVATION_MS = 60_000
+/** A link made ahead of a login serves whoever logs in soon; a page left open must not hold one of the bridge's sockets. */
+const PREPARED_LINK_MS = 2 * 60_000
 
 export interface BridgeLinkParts {
   readonly kept: Kept
@@ -44,6 +46,11 @@ export interface BridgeLinkParts {
 }
 
 export interface BridgeLink {
+  /**
+   * Dials the bridge ahead of a login, so that a click costs two round trips instead of nine: Noise needs no session, only the reservation does.
+   * Failure is no news: the login dials again and says why.
+   */
+  prepare(): Promise<void>
   /** @throws FootbridgeError why it did not succeed */
   login(credential: LoginRequest['credential']): Promise<void>
   logout(): Promise<void>
@@ -62,28 +69,32 @@ export function createBridgeLink({ kept, node, key, http, random, heardAt, onOnl
   const closing = new AbortController()
   let credential: LoginRequest['credential'] = { kind: 'device' }
   let session: SessionAnswer | undefined
+  /** Who stands at `bridgeUrl`, as far as is known. */
+  let bridgePeer: string | undefined
+  let preparedTimer: ReturnType<typeof setTimeout> | undefined
   let presence: PresenceClient | undefined
   let graceTimer: ReturnType<typeof setTimeout> | undefined
   let staleTimer: ReturnType<typeof setTimeout> | undefined
   let misses = 0
 
-  const links = (): Connection[] => (session ? node.bridgeConnections(peerIdFromString(session.bridge.peer)) : [])
+  const links = (): Connection[] => (bridgePeer === undefined ? [] : node.bridgeConnections(peerIdFromString(bridgePeer)))
   const current = (): Connection | undefined => links()[0]
 
   const login = async (kind: LoginKind, signal: AbortSignal): Promise<SessionAnswer> => {
     const enrolled = await self.enrolment(bridgeUrl)
-    const bridgePeer = enrolled?.bridge.peer ?? (await fetchBridge(http, signal)).peer
+    const expected = enrolled?.bridge.peer ?? bridgePeer ?? (await fetchBridge(http, signal)).peer
     const shown = kind === 'given' ? credential : ({ kind: 'device' } as const)
-    const input = { bridgePeer, key, credential: shown, name: kept.profile.get().name }
+    const input = { bridgePeer: expected, key, credential: shown, name: kept.profile.get().name }
     const answer = await logIn(http, input, signal).catch(async (error: unknown) => {
       // The bridge may have a new identity since it was last seen: its data folder was lost, or another stands at its address.
-      if (enrolled === undefined || !isFootbridgeError(error, 'signature_invalid')) throw error
+      if (!isFootbridgeError(error, 'signature_invalid')) throw error
       const { peer } = await fetchBridge(http, signal)
-      if (peer === bridgePeer) throw error
+      if (peer === expected) throw error
       return logIn(http, { ...input, bridgePeer: peer }, signal)
     })
     credential = { kind: 'device' }
     session = answer
+    bridgePeer = answer.bridge.peer
     await self.setEnrolment({ bridgeUrl, bridge: answer.bridge, peer: answer.peer, loggedOut: false, session: answer })
     await self.setLastBridge(bridgeUrl)
     kept.changed({ kind: 'self' })
@@ -109,6 +120,16 @@ export function createBridgeLink({ kept, node, key, http, random, heardAt, onOnl
     // Counted from the bridge's clock at the login, moved on by ours: a device whose clock is wrong refreshes in time all the same.
     const bridgeNow = answer.serverTime + (startedAt - loggedInAt(answer))
     return Math.max(MIN_RESERVATION_MS, expiresAt - bridgeNow)
+  }
+
+  const prepare = async (): Promise<void> => {
+    const { signal } = closing
+    bridgePeer ??= (await self.enrolment(bridgeUrl))?.bridge.peer ?? (await fetchBridge(http, signal)).peer
+    if (current() !== undefined) return
+    await node.dialBridge([webSocketAddress(bridgeUrl, bridgePeer)], AbortSignal.any([signal, AbortSignal.timeout(STREAM_TIMEOUT_MS)]))
+    preparedTimer = setTimeout(() => {
+      if (supervisor.isOut()) void hangUp()
+    }, PREPARED_LINK_MS)
   }
 
   const logins = new WeakMap<SessionAnswer, number>()
@@ -175,6 +196,8 @@ export function createBridgeLink({ kept, node, key, http, random, heardAt, onOnl
   const supervisor: SupervisorHandle = createSupervisor({
     work: {
       async login(kind, signal) {
+        // Alongside: the link needs no session.
+        void prepare().catch(() => undefined)
         const answer = await login(kind, signal)
         logins.set(answer, now())
         return answer
@@ -196,12 +219,13 @@ export function createBridgeLink({ kept, node, key, http, random, heardAt, onOnl
   })
 
   const onClose = ({ detail }: CustomEvent<Connection>): void => {
-    if (detail.remotePeer.toString() === session?.bridge.peer && links().length === 0) supervisor.lost()
+    if (detail.remotePeer.toString() === bridgePeer && links().length === 0) supervisor.lost()
   }
   node.libp2p.addEventListener('connection:close', onClose)
   const pingTimer = setInterval(() => void ping(PING_TIMEOUT_MS), PING_EVERY_MS)
 
   return {
+    prepare: () => prepare().catch(() => undefined),
     async login(given) {
       credential = given
       await supervisor.start(given.kind === 'device' ? 'device' : 'given')
@@ -224,12 +248,25 @@ export function createBridgeLink({ kept, node, key, http, random, heardAt, onOnl
     async stop() {
       closing.abort()
       clearInterval(pingTimer)
+      clearTimeout(preparedTimer)
       clearTimeout(graceTimer)
       clearTimeout(staleTimer)
       node.libp2p.removeEventListener('connection:close', onClose)
       await supervisor.stop()
     },
   }
+}
+
+/** The bridge's libp2p stands on the root path of its HTTP port (docs/protocol.md, 3). */
+export function webSocketAddress(bridgeUrl: string, bridgePeer: string): string {
+  const { protocol, hostname, port } = new URL(bridgeUrl)
+  const isSecure = protocol === 'https:'
+  const host = hostname.startsWith('[')
+    ? `/ip6/${hostname.slice(1, -1)}`
+    : /^[\d.]+$/.test(hostname)
+      ? `/ip4/${hostname}`
+      : `/dns/${hostname}`
+  return `${host}/tcp/${port || (isSecure ? 443 : 80)}${isSecure ? '/tls' : ''}/ws/p2p/${bridgePeer}`
 }
 
 /** close() first: abort() leaves a browser's WebSocket open (pitfall A5.1). */

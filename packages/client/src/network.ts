@@ -36,6 +36,8 @@ export interface NetworkParts {
 }
 
 export interface Network {
+  /** Gets ready for a login; see BridgeLink. */
+  prepare(): Promise<void>
   login(credential: Credential): Promise<void>
   logout(): Promise<void>
   outgoing(peer: string): void
@@ -148,6 +150,7 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
   }
 
   return {
+    prepare: () => bridge.prepare(),
     async login(given) {
       if ('token' in given) return bridge.login({ kind: 'token', token: given.token })
       return bridge.login({ kind: 'guest' in given ? 'guest' : 'device' })

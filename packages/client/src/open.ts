@@ -133,6 +133,8 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
     if (!(await isEnrolled())) {
       // A login that was quicker says more.
       if (network === undefined) connection.set({ state: 'out' })
+      await afterFirstPaint()
+      if (!isClosed) await (await startNetwork()).prepare()
       return
     }
     connection.set({ state: 'arriving', step: 'reaching', stepStartedAt: now(), done: [] })

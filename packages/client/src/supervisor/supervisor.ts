@@ -50,6 +50,8 @@ export interface SupervisorHandle {
   firstHop(hop: FirstHop): void
   /** The session while there is one. */
   session(): SessionAnswer | undefined
+  /** Neither in nor on the way in. */
+  isOut(): boolean
   /** Idempotent. */
   stop(reason?: ErrorCode): Promise<void>
 }
@@ -197,6 +199,7 @@ export function createSupervisor(parts: SupervisorParts): SupervisorHandle {
       hop = next
       if (current.state === 'online') connection.set({ state: 'online', session: current.session, firstHop: next, done })
     },
+    isOut: () => current.state === 'out',
     session: () => ('session' in current ? current.session : undefined),
     async stop(reason) {
       if (current.state !== 'out') feed({ type: 'stop', reason })
