@@ -1,5 +1,5 @@
 /**
- * Brings bare-page.ts into a browser: bundled by Vite, served on the bridge's own origin by the test's hand, so that nothing of the app is loaded.
+ * Brings bare-page.ts into a browser: bundled by Vite, run on a page of the bridge's own origin that loads nothing of the app.
  */
 import type { Page } from '@playwright/test'
 import { join } from 'node:path'
@@ -30,11 +30,10 @@ async function bundled(): Promise<string> {
   return chunk.code
 }
 
-/** Opens an empty page on `origin` that has `globalThis.bare`. */
+/** Opens a page of `origin` that is not the app, and gives it `globalThis.bare`. A real answer of the bridge: Chromium keeps a made-up page from local sockets. */
 export async function openBare(page: Page, origin: string): Promise<void> {
   const code = await (bundle ??= bundled())
-  await page.route(`${origin}/bench.js`, (route) => route.fulfill({ contentType: 'text/javascript', body: code }))
-  await page.route(`${origin}/bench`, (route) => route.fulfill({ contentType: 'text/html', body: '<script src="/bench.js"></script>' }))
-  await page.goto(`${origin}/bench`)
+  await page.goto(`${origin}/healthz`)
+  await page.evaluate(code)
   await page.waitForFunction(() => 'bare' in globalThis)
 }
