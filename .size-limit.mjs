@@ -23,7 +23,7 @@ function files(keys, seen = new Set()) {
 
 /** Keys that can be reached through dynamic imports too, without those that come later. */
 function onTheWay(keys, seen = new Set(keys)) {
-  for (const key of [...seen]) {
+  for (const key of Array.from(seen)) {
     for (const next of [...(manifest[key].imports ?? []), ...(manifest[key].dynamicImports ?? [])]) {
       if (seen.has(next) || later.test(next)) continue
       seen.add(next)

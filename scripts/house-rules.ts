@@ -17,7 +17,7 @@ const rules: readonly Rule[] = [
   {
     reason: 'opens without a header comment: say what the module is, what it is not, where to go next',
     applies: (path) => !path.endsWith('.test.ts'),
-    broken: (text) => !/^(#![^\n]*\n)?\s*(\/\*\*?[\s*]*[A-Za-z`'"]|\/\/ \S|<!--\s*[A-Za-z`@])/.test(text),
+    broken: (text) => !/^(#![^\n]*\n)?\s*(\/\*\*?[\s*]*[A-Za-z0-9`'"]|\/\/ \S|<!--\s*[A-Za-z`@])/.test(text),
   },
   {
     reason: 'touches `process`: only main.ts reads argv, env and signals, so that configuration can be reviewed in one place',

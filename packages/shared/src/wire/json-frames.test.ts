@@ -107,7 +107,7 @@ test.each([
   [{ type: 'file', id: 'a', at: 1, cid: 'b', name: 'n', size: 1.5, media: '' }, 'half a byte'],
   [{ type: 'profile', name: 'a', picture: 'data:image/svg+xml;base64,AAAA' }, 'a picture that can carry script'],
   [{ type: 'profile', name: 'a', picture: 'https://elsewhere.example/a.png' }, 'a picture that tells elsewhere who looks'],
-])('%j is refused: %s', (frame) => {
+])('%j is refused: %s', (frame, _reason) => {
   expect(() => decodeMessageFrame(utf8Encode(JSON.stringify(frame)))).toThrow(expect.objectContaining({ code: 'protocol_violation' }))
 })
 
