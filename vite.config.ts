@@ -20,16 +20,21 @@ export default defineConfig({
       strategy: ['baseLocale'],
       emitReadme: false,
     }),
-    svelte(),
-    // Our own service worker; the plugin builds it and tells it the names of the built files.
-    VitePWA({
-      strategies: 'injectManifest',
-      srcDir: 'src',
-      filename: 'service-worker.ts',
-      injectRegister: false,
-      manifest: false,
-      injectManifest: { globPatterns: ['**/*.{js,css,html,woff2,svg,png,webmanifest}'] },
-    }),
+    // Unit tests read no component and no service worker, and with these plugins vitest's servers at times do not close and are waited for.
+    ...(process.env['VITEST'] === undefined
+      ? [
+          svelte(),
+          // Our own service worker; the plugin builds it and tells it the names of the built files.
+          VitePWA({
+            strategies: 'injectManifest',
+            srcDir: 'src',
+            filename: 'service-worker.ts',
+            injectRegister: false,
+            manifest: false,
+            injectManifest: { globPatterns: ['**/*.{js,css,html,woff2,svg,png,webmanifest}'] },
+          }),
+        ]
+      : []),
   ],
   server: { proxy: { '/api': 'http://127.0.0.1:8080', '/ws': { target: 'http://127.0.0.1:8080', ws: true } } },
   // The manifest tells the size budgets which chunk is which (.size-limit.mjs).
