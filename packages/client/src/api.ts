@@ -18,6 +18,7 @@ export type ArrivalStep = 'reaching' | 'proving' | 'reserving'
 /** How this device stands with its bridge. */
 export type ConnectionState =
   /** No identity enrolled here yet: show Arrive. */
+  /** Or no longer: `reason` says why. `other_device`: another device came with this identity; a login with `device` takes it back. */
   | { readonly state: 'out'; readonly reason?: ErrorCode }
   /** Logging in or dialling for the first time since the page was opened. */
   | { readonly state: 'arriving'; readonly step: ArrivalStep; readonly stepStartedAt: number; readonly done: readonly StepTime[] }
@@ -101,6 +102,24 @@ export interface FileOffer {
   readonly media: string
 }
 
+/** A file of which this device keeps bytes, whole or in part. */
+export interface KeptFile extends FileOffer {
+  /** What it takes here; less than `size` while it is not complete. */
+  readonly bytesHere: number
+  readonly addedAt: number
+}
+
+/** A file on its way into this device, before there is a message: cut, hashed and stored. */
+export interface Import {
+  readonly id: string
+  /** Whom it will be offered to. */
+  readonly peer: string
+  readonly name: string
+  readonly size: number
+  /** 0 while other files are before it. */
+  readonly bytesDone: number
+}
+
 /** A blob's way to this device. */
 export interface Transfer {
   readonly cid: string
@@ -141,8 +160,12 @@ export interface Conversations {
   /** Oldest first, the whole of what is kept with this peer; live. */
   with(peer: string): Readable<readonly Message[]>
   sendText(peer: string, text: string): Promise<Message>
-  /** Imports the file (progress in `Blobs.transfer`), keeps it, offers it. */
+  /** Imports the file (progress in `importing`), keeps it, offers it. @throws FootbridgeError `aborted` after `cancelImport`, `storage_full` */
   sendFile(peer: string, file: File): Promise<Message>
+  /** Files for this peer that are being imported, in the order of `sendFile`; each is gone when its message is there, or when it failed. */
+  importing(peer: string): Readable<readonly Import[]>
+  /** Nothing happens when it is done already. */
+  cancelImport(id: string): void
   /** Sends a `waiting` message again now. */
   retry(peer: string, messageId: string): Promise<void>
   markRead(peer: string): Promise<void>
@@ -157,6 +180,8 @@ export interface Blobs {
   /** The whole file from this device alone. @throws FootbridgeError `block_not_found` when it is not complete. */
   open(offer: FileOffer): Promise<Blob>
   remove(cid: string): Promise<void>
+  /** Everything that is kept, what takes the most room first. */
+  list(): Promise<readonly KeptFile[]>
 }
 
 export interface Identity {

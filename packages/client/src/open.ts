@@ -8,6 +8,7 @@ import { parseLogin } from '@footbridge/shared/bridge-token'
 import type { ConnectionState, FileOffer, Footbridge, Identity, Profile } from './api.ts'
 import { createTransfers, initialTransfer } from './blobs/transfers.ts'
 import { createConversations } from './conversations.ts'
+import { createImports } from './imports.ts'
 import type { Kept } from './kept.ts'
 import { createLog } from './log.ts'
 import type { Credential, Network } from './network.ts'
@@ -62,19 +63,20 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
     return (await self.lastBridge()) ?? own
   }
 
-  const importBlob = async (file: File): Promise<FileOffer> => {
+  const imports = createImports(async (file: File, work): Promise<FileOffer> => {
     const { importFile } = await import('./blobs/import.ts')
-    const offer = await importFile(file, { store: blobs, now, onProgress: () => undefined })
+    const offer = await importFile(file, { store: blobs, now, ...work })
     transfers.report(offer.cid, { ...initialTransfer(offer.cid, offer.size), state: 'complete', bytesDone: offer.size })
-    if (network) (await network).blobsChanged()
+    // A network that did not load has nothing to serve.
+    await network?.then((made) => made.blobsChanged()).catch(() => undefined)
     return offer
-  }
+  })
 
   const conversations = createConversations({
     messages,
     people,
     now,
-    importFile: importBlob,
+    imports,
     onOutgoing: (peer) => {
       if (network) void network.then((made) => made.outgoing(peer))
       else tabs.tell({ kind: 'send', peer })
@@ -189,6 +191,7 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
     if (isClosed) return
     isClosed = true
     page.stop()
+    imports.stop()
     await stopNetwork()
     tabs.close()
     database.close()
@@ -225,6 +228,7 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
         await transfers.remove(cid)
         await network?.then((made) => made.blobsChanged())
       },
+      list: () => transfers.list(),
     },
     identity: () => identity && toIdentity(identity),
     async login(credential) {

@@ -2,7 +2,7 @@
  * The state of every transfer that somebody looks at, and the blob operations that need no network. The fetcher and the importer report here.
  */
 import { FootbridgeError } from '@footbridge/shared/errors'
-import type { FileOffer, Readable, Transfer } from '../api.ts'
+import type { FileOffer, KeptFile, Readable, Transfer } from '../api.ts'
 import { writable, type Writable } from '../observable.ts'
 import type { BlobStore } from '../store/blobs.ts'
 import type { BlobRecord } from '../store/database.ts'
@@ -15,6 +15,7 @@ export interface Transfers {
   reload(cid: string): Promise<void>
   open(offer: FileOffer): Promise<Blob>
   remove(cid: string): Promise<void>
+  list(): Promise<readonly KeptFile[]>
   clear(): void
 }
 
@@ -65,6 +66,10 @@ export function createTransfers(store: BlobStore): Transfers {
       await store.remove(cid)
       shown.get(cid)?.set(undefined)
     },
+    async list() {
+      const files = await Promise.all((await store.list()).map((record) => toKeptFile(record, store)))
+      return files.sort((a, b) => b.bytesHere - a.bytesHere || b.addedAt - a.addedAt)
+    },
     clear() {
       for (const transfer of shown.values()) transfer.set(undefined)
     },
@@ -88,10 +93,18 @@ function keepImporting(transfer: Transfer | undefined): Transfer | undefined {
   return transfer?.state === 'importing' ? transfer : undefined
 }
 
+async function toKeptFile(record: BlobRecord, store: BlobStore): Promise<KeptFile> {
+  const { cid, name, size, media, addedAt } = record
+  return { cid, name, size, media, addedAt, bytesHere: record.state === 'complete' ? size : await bytesPresent(record, store) }
+}
+
+async function bytesPresent(record: BlobRecord, store: BlobStore): Promise<number> {
+  const present = await store.present(record.leaves.map((leaf) => leaf.cid))
+  return record.leaves.reduce((sum, leaf) => sum + (present.has(leaf.cid) ? leaf.size : 0), 0)
+}
+
 async function fromRecord(record: BlobRecord, store: BlobStore): Promise<Transfer> {
   const base = { ...initialTransfer(record.cid, record.size), refusedSources: record.refusedSources }
   if (record.state === 'complete') return { ...base, state: 'complete', bytesDone: record.size }
-  const present = await store.present(record.leaves.map((leaf) => leaf.cid))
-  const bytesDone = record.leaves.reduce((sum, leaf) => sum + (present.has(leaf.cid) ? leaf.size : 0), 0)
-  return { ...base, state: record.state === 'paused' ? 'paused' : 'waiting', bytesDone }
+  return { ...base, state: record.state === 'paused' ? 'paused' : 'waiting', bytesDone: await bytesPresent(record, store) }
 }

@@ -7,6 +7,7 @@ import type {
   ConnectionState,
   FileOffer,
   Footbridge,
+  KeptFile,
   LogEntry,
   Message,
   Peer,
@@ -127,6 +128,19 @@ export function createFakeFootbridge(scenario: string): Footbridge {
   transfer('bafy-notes').set({ ...still, cid: 'bafy-notes', state: 'complete', bytesDone: 4210, bytesTotal: 4210 })
   transfer('bafy-paused').set({ ...still, cid: 'bafy-paused', state: 'complete', bytesDone: 8_400_000, bytesTotal: 8_400_000 })
 
+  let kept: readonly KeptFile[] =
+    scenario === 'empty' || scenario === 'unnamed'
+      ? []
+      : Array.from({ length: 14 }, (_, n): KeptFile => ({
+          cid: `bafy-kept-${n}`,
+          name:
+            n === 2 ? 'a_name_without_a_single_place_to_break_it_that_goes_on_and_on_2026_11_21.tar.gz' : `pier-drawings-sheet-${n + 1}.pdf`,
+          size: 90_000_000 / (n + 1),
+          bytesHere: n === 1 ? 18_300_000 : 90_000_000 / (n + 1),
+          media: 'application/pdf',
+          addedAt: now - n * DAY,
+        })).toSorted((a, b) => b.bytesHere - a.bytesHere)
+
   const run = (cid: string): void => {
     const timer = setInterval(() => {
       const cell = transfer(cid)
@@ -186,7 +200,11 @@ export function createFakeFootbridge(scenario: string): Footbridge {
       pause: (cid) =>
         transfer(cid).update((present) => (present === undefined ? present : { ...present, state: 'paused', bytesPerSecond: 0 })),
       open: async (offer) => (offer.media === 'image/png' ? paintedPicture() : new Blob(['notes'], { type: offer.media })),
-      remove: async () => undefined,
+      remove: async (cid) => {
+        kept = kept.filter((file) => file.cid !== cid)
+        transfer(cid).set(undefined)
+      },
+      list: async () => kept,
     },
     identity: () =>
       connection.get().state === 'out' && scenario !== 'ended'
