@@ -6,7 +6,7 @@ import type { Connection, Ed25519PrivateKey } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { pingConnection } from '@footbridge/protocols/ping/ping-connection'
 import { createPresenceClient, type PresenceClient } from '@footbridge/protocols/presence/presence-client'
-import { FootbridgeError, isFootbridgeError } from '@footbridge/shared/errors'
+import { FootbridgeError, isFootbridgeError, type ErrorCode } from '@footbridge/shared/errors'
 import type { LoginRequest, SessionAnswer } from '@footbridge/shared/login'
 import { PRESENCE_PROTOCOL } from '@footbridge/shared/protocol-ids'
 import type { FirstHop } from './api.ts'
@@ -43,6 +43,8 @@ export interface BridgeLinkParts {
   readonly onOnline: () => void
   /** The bridge no longer lists these peers. */
   readonly onGone: (peers: readonly string[]) => void
+  /** Another device came with this identity: this one is out, and stays out until its person comes in again. */
+  readonly onReplaced: () => void
 }
 
 export interface BridgeLink {
@@ -63,7 +65,7 @@ export interface BridgeLink {
   stop(): Promise<void>
 }
 
-export function createBridgeLink({ kept, node, key, http, random, heardAt, onOnline, onGone }: BridgeLinkParts): BridgeLink {
+export function createBridgeLink({ kept, node, key, http, random, heardAt, onOnline, onGone, onReplaced }: BridgeLinkParts): BridgeLink {
   const { self, people, log, now } = kept
   const { bridgeUrl } = http
   const closing = new AbortController()
@@ -168,6 +170,18 @@ export function createBridgeLink({ kept, node, key, http, random, heardAt, onOnl
     staleTimer = setTimeout(() => people.presence([], true), STALE_LIST_MS)
   }
 
+  const leave = async (reason: ErrorCode | undefined): Promise<void> => {
+    await supervisor.stop(reason)
+    clearTimeout(graceTimer)
+    clearTimeout(staleTimer)
+    people.presence([], true)
+  }
+
+  const replaced = (): void => {
+    onReplaced()
+    leave('other_device').catch(() => undefined)
+  }
+
   const openPresence = async (): Promise<void> => {
     presence?.close()
     presence = undefined
@@ -180,6 +194,10 @@ export function createBridgeLink({ kept, node, key, http, random, heardAt, onOnl
         gone(peers) {
           people.gone(peers)
           onGone(peers)
+        },
+        replaced: () => {
+          // Told on a link that was left, it is this device that replaced itself.
+          if (presence === client && link === current()) replaced()
         },
         ended: () => {
           if (presence === client) presenceEnded(link)
@@ -234,10 +252,7 @@ export function createBridgeLink({ kept, node, key, http, random, heardAt, onOnl
       const enrolled = await self.enrolment(bridgeUrl)
       if (enrolled) await self.setEnrolment({ ...enrolled, loggedOut: true })
       if (session) await logOut(http, session.accessToken).catch(() => undefined)
-      await supervisor.stop()
-      clearTimeout(graceTimer)
-      clearTimeout(staleTimer)
-      people.presence([], true)
+      await leave(undefined)
     },
     wake: () => supervisor.wake(),
     session: () => session,

@@ -3,7 +3,8 @@
  */
 import { FootbridgeError } from '@footbridge/shared/errors'
 import { MAX_FILE_NAME_LENGTH, MAX_TEXT_LENGTH } from '@footbridge/shared/limits'
-import type { Conversations, FileOffer, Message } from './api.ts'
+import type { Conversations, Message } from './api.ts'
+import type { Imports } from './imports.ts'
 import { writable, type Writable } from './observable.ts'
 import type { People } from './people.ts'
 import type { MessageStore } from './store/messages.ts'
@@ -15,8 +16,7 @@ export interface ConversationsParts {
   readonly messages: MessageStore
   readonly people: People
   readonly now: () => number
-  /** Makes the file a blob of this device. */
-  readonly importFile: (file: File) => Promise<FileOffer>
+  readonly imports: Pick<Imports, 'of' | 'run' | 'cancel'>
   /** A message waits for the outbox. */
   readonly onOutgoing: (peer: string) => void
   /** Something was written, for the other tabs. */
@@ -85,9 +85,10 @@ export function createConversations(parts: ConversationsParts): KeptConversation
     },
     async sendFile(peer, file) {
       const name = file.name.slice(-MAX_FILE_NAME_LENGTH) || 'file'
-      const offer = await parts.importFile(file)
-      return send(peer, { kind: 'file', file: { ...offer, name } })
+      return parts.imports.run(peer, file, (offer) => send(peer, { kind: 'file', file: { ...offer, name } }))
     },
+    importing: (peer) => parts.imports.of(peer),
+    cancelImport: (id) => parts.imports.cancel(id),
     async retry(peer, messageId) {
       const message = await messages.get(peer, messageId)
       if (message?.direction === 'out') parts.onOutgoing(peer)

@@ -64,6 +64,8 @@ export const ERROR_CODES = [
   'passphrase_wrong',
   /** Another tab holds this peer. */
   'other_tab',
+  /** Another device came with the same identity and holds this peer. */
+  'other_device',
 ] as const
 
 export type ErrorCode = (typeof ERROR_CODES)[number]

@@ -42,6 +42,7 @@ export interface PresenceDependencies {
 
 interface Subscriber {
   readonly peer: string
+  readonly connection: Connection
   readonly stream: Stream
   /** Peers whose state the reader has yet to be told. */
   owed: Set<string>
@@ -111,8 +112,16 @@ export function createPresence({ node, registry, clock }: PresenceDependencies):
     timer ??= setTimeout(flushAll, BATCH_MS)
   }
 
-  const subscribe = (peer: string, stream: Stream): void => {
-    const subscriber: Subscriber = { peer, stream, owed: new Set(), reset: true, fullSince: undefined }
+  /** Two devices with one identity: circuits lead to the newest connection, so the others are told that they are not reached any more. */
+  const tellReplaced = (peer: string, connection: Connection): void => {
+    for (const other of subscribers)
+      if (other.peer === peer && other.connection !== connection && other.stream.status === 'open')
+        sendFrame(other.stream, { type: 'replaced' })
+  }
+
+  const subscribe = (peer: string, stream: Stream, connection: Connection): void => {
+    tellReplaced(peer, connection)
+    const subscriber: Subscriber = { peer, connection, stream, owed: new Set(), reset: true, fullSince: undefined }
     beginList(subscriber)
     subscribers.add(subscriber)
     stream.addEventListener('close', () => {
@@ -129,7 +138,8 @@ export function createPresence({ node, registry, clock }: PresenceDependencies):
     flushSafely(subscriber)
   }
 
-  const serve = async (stream: Stream, peer: string): Promise<void> => {
+  const serve = async (stream: Stream, connection: Connection): Promise<void> => {
+    const peer = connection.remotePeer.toString()
     const frames = lpStream(stream, { maxDataLength: MAX_FRAME_BYTES, maxBufferSize: 2 * MAX_FRAME_BYTES })
     let subscribed = false
     let hellos = 0
@@ -141,18 +151,17 @@ export function createPresence({ node, registry, clock }: PresenceDependencies):
       if (clock() - minute >= 60_000) [minute, hellos] = [clock(), 0]
       if (++hellos > MAX_HELLOS_PER_MINUTE) throw new Error('too many hellos')
       registry.profile(peer, { name: frame.name.trim(), device: frame.device })
-      if (!subscribed) subscribe(peer, stream)
+      if (!subscribed) subscribe(peer, stream, connection)
       subscribed = true
     }
   }
 
   const onStream = (stream: Stream, connection: Connection): void => {
-    const peer = connection.remotePeer.toString()
-    if (registry.get(peer) === undefined) {
+    if (registry.get(connection.remotePeer.toString()) === undefined) {
       stream.abort(new Error('presence needs a session'))
       return
     }
-    serve(stream, peer).catch((error: unknown) => {
+    serve(stream, connection).catch((error: unknown) => {
       // Also how an ordinary end of the stream shows: there was no further frame.
       if (stream.status === 'open') stream.abort(error instanceof Error ? error : new Error('the presence stream failed'))
     })

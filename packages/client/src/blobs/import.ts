@@ -14,12 +14,16 @@ const RAW = 0x55
 export interface ImportParts {
   readonly store: BlobStore
   readonly now: () => number
-  /** Bytes stored so far. */
+  /** Bytes hashed so far; at most one transaction of them is not stored yet. */
   readonly onProgress: (bytesDone: number) => void
+  readonly signal?: AbortSignal
 }
 
-/** Memory stays flat: at most one transaction of blocks is held. @throws FootbridgeError `storage_full` */
-export async function importFile(file: File, { store, now, onProgress }: ImportParts): Promise<FileOffer> {
+/**
+ * Memory stays flat: at most one transaction of blocks is held. An import that fails or is called off leaves no block.
+ * @throws FootbridgeError `storage_full`, or the signal's reason
+ */
+export async function importFile(file: File, { store, now, onProgress, signal }: ImportParts): Promise<FileOffer> {
   const leaves: Leaf[] = []
   const nodes: string[] = []
   let batch: { cid: string; bytes: Uint8Array }[] = []
@@ -29,7 +33,6 @@ export async function importFile(file: File, { store, now, onProgress }: ImportP
     const full = batch
     batch = []
     await store.putBlocks(full)
-    onProgress(bytesDone)
   }
 
   const blockstore = {
@@ -38,20 +41,28 @@ export async function importFile(file: File, { store, now, onProgress }: ImportP
       if (cid.code === RAW) {
         leaves.push({ cid: cid.toString(), size: bytes.length })
         bytesDone += bytes.length
+        onProgress(bytesDone)
       } else nodes.push(cid.toString())
       if (batch.length >= BLOCKS_PER_TRANSACTION) await flush()
       return cid
     },
   }
 
-  // One write at a time keeps the leaves in file order and the batch bounded.
-  const result = await importByteStream(chunksOf(file), blockstore, {
-    profile: 'unixfs-v1-2025',
-    blockWriteConcurrency: 1,
-    fileImportConcurrency: 1,
+  const cut = async (): Promise<string> => {
+    // One write at a time keeps the leaves in file order and the batch bounded.
+    const result = await importByteStream(chunksOf(file, signal), blockstore, {
+      profile: 'unixfs-v1-2025',
+      blockWriteConcurrency: 1,
+      fileImportConcurrency: 1,
+    })
+    signal?.throwIfAborted()
+    await flush()
+    return result.cid.toString()
+  }
+  const cid = await cut().catch(async (error: unknown) => {
+    await store.dropBlocks([...leaves.map((leaf) => leaf.cid), ...nodes]).catch(() => undefined)
+    throw error
   })
-  await flush()
-  const cid = result.cid.toString()
   const offer: FileOffer = { cid, name: file.name, size: file.size, media: file.type }
   const record: BlobRecord = {
     ...offer,
@@ -66,10 +77,11 @@ export async function importFile(file: File, { store, now, onProgress }: ImportP
   return offer
 }
 
-async function* chunksOf(file: File): AsyncGenerator<Uint8Array> {
+async function* chunksOf(file: File, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
   const reader = file.stream().getReader()
   try {
     for (;;) {
+      signal?.throwIfAborted()
       const { done, value } = await reader.read()
       if (done) return
       yield value

@@ -2,7 +2,8 @@
  * Blobs and their blocks on this device. A blob's record says which blocks it is made of; a block may belong to several blobs.
  * Not here: fetching (blobs/fetcher.ts) and importing (blobs/import.ts), which write through this.
  */
-import { storing, type BlobRecord, type Database } from './database.ts'
+import type { IDBPTransaction } from 'idb'
+import { storing, type BlobRecord, type Database, type Schema } from './database.ts'
 
 /** Blocks written in one transaction: sixteen are two to three times as fast as one (libraries.md section 3), and at 1 MiB bound what is in memory. */
 export const BLOCKS_PER_TRANSACTION = 16
@@ -16,6 +17,8 @@ export interface BlobStore {
   update(cid: string, change: (record: BlobRecord) => BlobRecord): Promise<BlobRecord | undefined>
   /** With its blocks, but for those that another blob has too. */
   remove(cid: string): Promise<void>
+  /** Deletes those of these blocks that no blob has. */
+  dropBlocks(cids: readonly string[]): Promise<void>
   block(cid: string): Promise<Blob | undefined>
   /** At most BLOCKS_PER_TRANSACTION. Durable when it resolves. @throws FootbridgeError `storage_full` */
   putBlocks(blocks: readonly { readonly cid: string; readonly bytes: Uint8Array }[]): Promise<void>
@@ -46,9 +49,13 @@ export function createBlobStore(database: Database): BlobStore {
       const record = await blobs.get(cid)
       if (record !== undefined) {
         await blobs.delete(cid)
-        const shared = new Set((await blobs.getAll()).flatMap(blocksOf))
-        for (const block of new Set(blocksOf(record))) if (!shared.has(block)) await transaction.objectStore('blocks').delete(block)
+        await dropUnshared(transaction, blocksOf(record))
       }
+      await transaction.done
+    },
+    async dropBlocks(cids) {
+      const transaction = database.transaction(['blobs', 'blocks'], 'readwrite')
+      await dropUnshared(transaction, cids)
       await transaction.done
     },
     block: (cid) => database.get('blocks', cid),
@@ -66,6 +73,15 @@ export function createBlobStore(database: Database): BlobStore {
       return new Set(keys.filter((key) => key !== undefined))
     },
   }
+}
+
+async function dropUnshared(
+  transaction: IDBPTransaction<Schema, ('blobs' | 'blocks')[], 'readwrite'>,
+  cids: readonly string[],
+): Promise<void> {
+  const shared = new Set((await transaction.objectStore('blobs').getAll()).flatMap(blocksOf))
+  const blocks = transaction.objectStore('blocks')
+  for (const cid of new Set(cids)) if (!shared.has(cid)) await blocks.delete(cid)
 }
 
 /** Every block of the blob, its root among them. */

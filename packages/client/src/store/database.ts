@@ -72,7 +72,7 @@ export interface UpgradeFailureRecord {
   readonly reason: string
 }
 
-interface Schema extends DBSchema {
+export interface Schema extends DBSchema {
   self: { key: 'identity' | 'profile' | 'lastBridge'; value: IdentityRecord | Profile | string }
   enrolments: { key: string; value: EnrolmentRecord }
   peers: { key: string; value: PeerRecord }

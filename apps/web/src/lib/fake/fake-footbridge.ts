@@ -179,6 +179,8 @@ export function createFakeFootbridge(scenario: string): Footbridge {
         transfer(cid).set({ ...still, cid, state: 'complete', bytesDone: file.size, bytesTotal: file.size })
         return append(peer, { kind: 'file', file: { cid, name: file.name, size: file.size, media: file.type } })
       },
+      importing: () => ({ get: () => [], subscribe: (listener) => (listener([]), () => undefined) }),
+      cancelImport: () => undefined,
       retry: async () => undefined,
       markRead: async (peer) => peers.update((all) => all.map((each) => (each.id === peer ? { ...each, unread: 0 } : each))),
       remove: async (peer) => talk(peer).set([]),

@@ -36,6 +36,7 @@ const SENTENCES: Record<ErrorCode, (details: ErrorDetails) => string> = {
   storage_full: () => m.error_storage_full(),
   passphrase_wrong: () => m.error_passphrase_wrong(),
   other_tab: () => m.error_other_tab(),
+  other_device: () => m.error_other_device(),
 }
 
 export function sentenceFor(code: ErrorCode, details: ErrorDetails = {}): string {
