@@ -21,7 +21,7 @@ const MAX_RETRY_MS = 60_000
 const AGAIN_MS = 250
 
 export interface OutboxParts {
-  readonly paths: Paths
+  readonly paths: Pick<Paths, 'connection' | 'watch'>
   readonly messages: MessageStore
   readonly conversations: Pick<KeptConversations, 'setStatus'>
   readonly people: People
@@ -77,7 +77,7 @@ export function createOutbox({ paths, messages, conversations, people, log, prof
   const sendAll = async (peer: string, line: Line): Promise<void> => {
     for (;;) {
       const waiting = await messages.pending(peer)
-      if (waiting.length === 0) return
+      if (waiting.length === 0 || stopped) return
       const sender = await senderFor(peer, line)
       const results = await Promise.allSettled(waiting.slice(0, WINDOW).map((message) => sendOne(peer, sender, message)))
       const failure = results.find((result) => result.status === 'rejected')
