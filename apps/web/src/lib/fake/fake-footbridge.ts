@@ -7,6 +7,7 @@ import type {
   ConnectionState,
   FileOffer,
   Footbridge,
+  Import,
   KeptFile,
   LogEntry,
   Message,
@@ -18,7 +19,7 @@ import type {
 import { FootbridgeError } from '@footbridge/shared/errors'
 import type { SessionAnswer } from '@footbridge/shared/login'
 import { Cell } from './cell.ts'
-import { BRIDGE, ME, fakeMessages, fakePeers } from './people.ts'
+import { BOB, BRIDGE, ME, fakeMessages, fakePeers } from './people.ts'
 
 const DAY = 86_400_000
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
@@ -134,12 +135,24 @@ export function createFakeFootbridge(scenario: string): Footbridge {
       : Array.from({ length: 14 }, (_, n): KeptFile => ({
           cid: `bafy-kept-${n}`,
           name:
-            n === 2 ? 'a_name_without_a_single_place_to_break_it_that_goes_on_and_on_2026_11_21.tar.gz' : `pier-drawings-sheet-${n + 1}.pdf`,
+            n === 2
+              ? 'a_name_without_a_single_place_to_break_it_that_goes_on_and_on_2026_11_21.tar.gz'
+              : `pier-drawings-sheet-${n + 1}.pdf`,
           size: 90_000_000 / (n + 1),
           bytesHere: n === 1 ? 18_300_000 : 90_000_000 / (n + 1),
           media: 'application/pdf',
           addedAt: now - n * DAY,
         })).toSorted((a, b) => b.bytesHere - a.bytesHere)
+
+  const importing = new Map<string, Cell<readonly Import[]>>()
+  const importingOf = (peer: string): Cell<readonly Import[]> => {
+    let cell = importing.get(peer)
+    if (cell === undefined) {
+      const survey = { id: 'i1', peer, name: 'survey-of-the-whole-harbour.zip', size: 2_100_000_000, bytesDone: 820_000_000 }
+      importing.set(peer, (cell = new Cell<readonly Import[]>(peer === BOB ? [survey] : [])))
+    }
+    return cell
+  }
 
   const run = (cid: string): void => {
     const timer = setInterval(() => {
@@ -179,7 +192,7 @@ export function createFakeFootbridge(scenario: string): Footbridge {
         transfer(cid).set({ ...still, cid, state: 'complete', bytesDone: file.size, bytesTotal: file.size })
         return append(peer, { kind: 'file', file: { cid, name: file.name, size: file.size, media: file.type } })
       },
-      importing: () => ({ get: () => [], subscribe: (listener) => (listener([]), () => undefined) }),
+      importing: (peer) => importingOf(peer),
       cancelImport: () => undefined,
       retry: async () => undefined,
       markRead: async (peer) => peers.update((all) => all.map((each) => (each.id === peer ? { ...each, unread: 0 } : each))),

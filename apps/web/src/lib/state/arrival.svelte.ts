@@ -4,7 +4,6 @@
  */
 import type { ArrivalStep, Footbridge } from '@footbridge/client/api'
 import { parseLogin } from '@footbridge/shared/bridge-token'
-import { isFootbridgeError } from '@footbridge/shared/errors'
 import { sentenceForError } from '../words/errors.ts'
 import { m } from '../paraglide/messages.js'
 import type { App } from './app.svelte.ts'
@@ -13,10 +12,6 @@ export const ARRIVAL_STEPS = ['reaching', 'proving', 'reserving'] as const satis
 
 /** How long the three done steps stay to be read. */
 const LINGER_MS = 700
-
-/** The browser answers a request for its lock within milliseconds; two seconds are for a busy phone. */
-const UNDECIDED_MS = 50
-const MAX_UNDECIDED_TRIES = 40
 
 export type StepView =
   | { readonly step: ArrivalStep; readonly state: 'ahead' | 'failed' }
@@ -109,7 +104,7 @@ export class Arrival {
       this.#lastStep = connection.step
     })
     try {
-      await this.#loginOnceDecided(credential)
+      await this.#client.login(credential)
       // A secret has no business in a field any longer than needed.
       this.field = ''
       await new Promise((resolve) => setTimeout(resolve, LINGER_MS))
@@ -125,19 +120,6 @@ export class Arrival {
     } finally {
       stop()
       this.#busy = false
-    }
-  }
-
-  /** A page that has just been opened may not know yet whether it or another tab holds the peer: that alone is no reason to refuse a person. */
-  async #loginOnceDecided(credential: Parameters<Footbridge['login']>[0]): Promise<void> {
-    for (let tries = 0; ; tries++) {
-      try {
-        return await this.#client.login(credential)
-      } catch (error) {
-        const undecided = isFootbridgeError(error, 'other_tab') && this.#client.connection.get().state !== 'other-tab'
-        if (!undecided || tries >= MAX_UNDECIDED_TRIES) throw error
-      }
-      await new Promise((resolve) => setTimeout(resolve, UNDECIDED_MS))
     }
   }
 }

@@ -2,7 +2,8 @@
  * One conversation while its page is open: messages in a window that grows upwards, changes of the path as they are seen, and the acts of the composer.
  * Not here: how they are grouped (lib/talk/flow.ts), what is drawn (routes/Conversation.svelte).
  */
-import type { FileOffer, Message, Path, Peer } from '@footbridge/client/api'
+import type { FileOffer, Import, KeptFile, Message, Path, Peer } from '@footbridge/client/api'
+import { isFootbridgeError } from '@footbridge/shared/errors'
 import { flowOf, type FlowItem, type PathNote } from '../talk/flow.ts'
 import { sentenceForError } from '../words/errors.ts'
 import { pathChangeWords } from '../words/paths.ts'
@@ -20,6 +21,7 @@ export class Talk {
   readonly peerId: string
   readonly #app: App
   readonly #messages: Live<readonly Message[]>
+  readonly #importing: Live<readonly Import[]>
   #window = $state(WINDOW)
   #notes = $state.raw<readonly PathNote[]>([])
   #trouble = $state<string | undefined>(undefined)
@@ -30,6 +32,7 @@ export class Talk {
     this.#app = app
     this.peerId = peerId
     this.#messages = new Live(app.client.conversations.with(peerId))
+    this.#importing = new Live(app.client.conversations.importing(peerId))
   }
 
   /** The peer as listed, or what can be said of one that never was here. */
@@ -58,6 +61,11 @@ export class Talk {
     const shown = messages.slice(-this.#window)
     const first = shown[0]
     return flowOf(shown, first === undefined || !this.hasEarlier ? this.#notes : this.#notes.filter((note) => note.at >= first.at))
+  }
+
+  /** Files that become messages once this device has read them. */
+  get importing(): readonly Import[] {
+    return this.#importing.current
   }
 
   get hasEarlier(): boolean {
@@ -107,7 +115,11 @@ export class Talk {
   }
 
   async sendFiles(files: readonly File[]): Promise<void> {
-    for (const file of files) await this.#attempt(() => this.#app.client.conversations.sendFile(this.peerId, file))
+    await Promise.all(files.map((file) => this.#attempt(() => this.#app.client.conversations.sendFile(this.peerId, file))))
+  }
+
+  cancelImport(id: string): void {
+    this.#app.client.conversations.cancelImport(id)
   }
 
   async retry(messageId: string): Promise<void> {
@@ -118,8 +130,20 @@ export class Talk {
     await this.#app.client.conversations.markRead(this.peerId)
   }
 
-  async remove(): Promise<void> {
-    await this.#attempt(() => this.#app.client.conversations.remove(this.peerId))
+  /** Files of this conversation that take room on this device. */
+  async keptFiles(): Promise<readonly KeptFile[]> {
+    const cids = this.#messages.current.map(({ body }) => (body.kind === 'file' ? body.file.cid : ''))
+    return (await this.#app.client.blobs.list()).filter((file) => cids.includes(file.cid))
+  }
+
+  /** Takes the conversation, and `files`, off this device. @throws FootbridgeError */
+  async remove(files: readonly KeptFile[]): Promise<void> {
+    await this.#app.client.conversations.remove(this.peerId)
+    for (const file of files) await this.#app.client.blobs.remove(file.cid)
+  }
+
+  async removeFile(cid: string): Promise<void> {
+    await this.#app.client.blobs.remove(cid)
   }
 
   /** Looks for the peer: for somebody who came by a link and is not in the list yet. */
@@ -151,6 +175,8 @@ export class Talk {
       await act()
       return true
     } catch (error) {
+      // Called off by the person: nothing to tell them.
+      if (isFootbridgeError(error, 'aborted')) return false
       this.#app.noteFailure(error)
       this.#trouble = sentenceForError(error)
       return false

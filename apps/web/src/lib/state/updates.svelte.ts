@@ -7,10 +7,21 @@ export class Updates {
   /** Another tab has changed to the newer version: this page is older than what is kept for it. */
   #overtaken = $state(false)
   #applied = false
+  #incomplete = $state(false)
 
   /** A newer version is here; `apply` changes to it. */
   get ready(): boolean {
     return this.#waiting !== undefined || this.#overtaken
+  }
+
+  /** A part of the app could not be loaded: the network went, or the files of this version are gone. */
+  get incomplete(): boolean {
+    return this.#incomplete
+  }
+
+  /** Vite tells of every import that did not arrive. */
+  watch(page: Pick<Window, 'addEventListener'>): void {
+    page.addEventListener('vite:preloadError', () => (this.#incomplete = true))
   }
 
   /** Without service workers, or when registering fails, the app works as a plain page: nothing to tell. */
