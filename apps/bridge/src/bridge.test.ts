@@ -1,110 +1,27 @@
 /**
  * A whole bridge on ports of its own, as a browser and a native peer meet it: nothing of ours on their side but the login's bytes.
  */
-import { createHash, randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
-import { generateKeyPair, publicKeyToProtobuf } from '@libp2p/crypto/keys'
-import { identify, type Identify } from '@libp2p/identify'
-import type { Libp2p, PrivateKey } from '@libp2p/interface'
-import { noise } from '@libp2p/noise'
+import { setTimeout as after } from 'node:timers/promises'
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { peerIdFromString } from '@libp2p/peer-id'
-import { ping, type Ping } from '@libp2p/ping'
-import { tcp } from '@libp2p/tcp'
-import { webSockets } from '@libp2p/websockets'
-import { yamux } from '@libp2p/yamux'
-import { encodeLoginStatement, type BridgeAnswer, type SessionAnswer } from '@footbridge/shared/login'
-import { base64urlEncode } from '@footbridge/shared/text-codec'
-import { createMemoryStorage } from '@footbridge/storage/memory/memory-storage'
 import { multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
-import { createBridge, type RunningBridge } from './bridge.ts'
-import { readConfig } from './config.ts'
-import { createLog } from './telemetry/log.ts'
+import type { SessionAnswer } from '@footbridge/shared/login'
+import { createBench, type Peer, type TestBridge } from './test-bridge.ts'
 
-const cleanups: (() => Promise<unknown> | void)[] = []
-let dataDir: string
-let bridge: RunningBridge
-let token: string
+const bench = createBench()
+const { cleanups, startNative } = bench
+let bridge: TestBridge
 
 beforeEach(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'footbridge-bridge-'))
-  const made = createBridge(readConfig({ port: '0', dataDir }, {}), {
-    storage: createMemoryStorage(),
-    log: createLog({ level: 'silent' }),
-    clock: Date.now,
-    randomBytes,
-    version: '0.0.0',
-  })
-  cleanups.push(
-    () => rm(dataDir, { recursive: true }),
-    () => made.stop(),
-  )
-  bridge = await made.start()
-  token = (await bridge.tokens.ensureFirst())!.token
+  bridge = await bench.startBridge()
 })
+afterEach(() => bench.end())
 
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-})
-
-async function login(key: PrivateKey, name: string): Promise<SessionAnswer> {
-  const { peer } = (await (await fetch(`${bridge.url}/api/v1/bridge`)).json()) as BridgeAnswer
-  const [nonce, timestamp] = [randomBytes(16), Date.now()]
-  const tokenHash = createHash('sha256').update(token).digest()
-  const statement = encodeLoginStatement({
-    bridge: peerIdFromString(peer).toMultihash().bytes,
-    credential: 'token',
-    tokenHash,
-    timestamp,
-    nonce,
-  })
-  const response = await fetch(`${bridge.url}/api/v1/sessions`, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({
-      credential: { kind: 'token', token },
-      publicKey: base64urlEncode(publicKeyToProtobuf(key.publicKey)),
-      timestamp,
-      nonce: base64urlEncode(nonce),
-      signature: base64urlEncode(await key.sign(statement)),
-      name,
-    }),
-  })
-  expect(response.status).toBe(201)
-  return (await response.json()) as SessionAnswer
-}
-
-type Peer = Libp2p<{ ping: Ping }>
-
-async function startNode(options: Parameters<typeof createLibp2p>[0]): Promise<Peer> {
-  const node = await createLibp2p<{ ping: Ping; identify: Identify }>({
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
-    services: { identify: identify(), ping: ping() },
-    ...(options as object),
-  })
-  cleanups.push(() => {
-    for (const connection of node.getConnections()) connection.abort(new Error('the test is over'))
-    return node.stop()
-  })
-  return node
-}
-
-/** The stack of a browser. */
-async function startBrowser(name: string): Promise<{ node: Peer; session: SessionAnswer }> {
-  const privateKey = await generateKeyPair('Ed25519')
-  const session = await login(privateKey, name)
-  const listen = [`${session.firstHops[0]!}/p2p-circuit`]
-  return { session, node: await startNode({ privateKey, addresses: { listen }, transports: [webSockets(), circuitRelayTransport()] }) }
-}
-
-const startNative = (listen: string[] = []): Promise<Peer> =>
-  startNode({ addresses: { listen }, transports: [tcp(), circuitRelayTransport()] })
+const startBrowser = (name: string, firstHop?: string): Promise<{ node: Peer; session: SessionAnswer }> =>
+  bench.startBrowser(bridge, name, firstHop)
 const circuitTo = (peer: string): string => `${bridge.addresses[0]!}/p2p-circuit/p2p/${peer}`
 const online = (): string[] => bridge.registry.list().flatMap((session) => (session.state === 'reachable' ? [session.name] : []))
 const eventually = <Value>(check: () => Value, timeout = 5_000): Promise<Value> => vi.waitFor(check, { timeout, interval: 5 })
@@ -154,14 +71,48 @@ describe('a bridge', () => {
     await ended
   })
 
-  it('ends session, reservation, circuits and sockets of a revoked token within a second', async () => {
+  it('ends sessions, reservations, circuits and sockets of a revoked token’s devices within a second, though they do not help', async () => {
+    const tunnel = await startTunnel()
+    const browsers = [await startBrowser('Alice', tunnel.address), await startBrowser('Bob', tunnel.address)]
+    const charlie = await startNative()
+    const circuits = await Promise.all(browsers.map(({ node }) => charlie.dial(multiaddr(circuitTo(node.peerId.toString())))))
+    expect([tunnel.sockets.length, bridge.relay.circuits().length, online().length]).toEqual([2, 2, 2])
+    // Frozen devices: they answer no close frame.
+    tunnel.freeze()
+    const ended: string[] = []
+    bridge.registry.subscribe(({ peer, after: session }) => void (session.state === 'ended' && ended.push(peer)))
+    const events = [...tunnel.sockets, ...circuits] as unknown as EventTarget[]
+    const gone = Promise.all(events.map((each) => once(each, 'close')))
+    const inTime = Promise.race([gone, after(1_000).then(() => Promise.reject(new Error('not within a second')))])
+    await bridge.tokens.revoke(browsers[0]!.session.token.id)
+    expect(ended.sort()).toEqual(browsers.map(({ session }) => session.peer).sort())
+    expect([bridge.registry.list(), browsers.map(({ node }) => bridge.relay.hasReservation(node.peerId))]).toEqual([[], [false, false]])
+    await inTime
+    expect(bridge.relay.circuits()).toEqual([])
+  })
+
+  it.each([
+    [4001, 'the token was revoked', (session: SessionAnswer) => bridge.tokens.revoke(session.token.id)],
+    [4002, 'the session has expired', ({ peer }: SessionAnswer) => bridge.registry.end(peer, 'expired')],
+    [4003, 'logged out', ({ peer }: SessionAnswer) => bridge.registry.end(peer, 'logout')],
+  ])('tells a browser by code %i that %s', async (code, reason, end) => {
+    const { node, session } = await startBrowser('Alice')
+    const closed = once(webSocketOf(node), 'close')
+    await end(session)
+    const [event] = (await closed) as [CloseEvent]
+    expect([event.code, event.reason]).toEqual([code, reason])
+  })
+
+  it('writes down at its stop what it relayed', async () => {
     const { node: alice, session } = await startBrowser('Alice')
     const bob = await startNative()
-    const circuit = await bob.dial(multiaddr(circuitTo(alice.peerId.toString())))
-    const [socket] = alice.getConnections(peerIdFromString(bridge.peer))
-    await bridge.tokens.revoke(session.token.id)
-    await eventually(() => expect([socket!.status === 'open', circuit.status === 'open']).toEqual([false, false]), 1_000)
-    expect([bridge.registry.list(), bridge.relay.circuits(), bridge.relay.hasReservation(alice.peerId)]).toEqual([[], [], false])
+    await bob.dial(multiaddr(circuitTo(alice.peerId.toString())))
+    await bob.services.ping.ping(alice.peerId)
+    const relayed = bridge.relay.circuits()[0]!.bytes
+    await bridge.stop()
+    const written = await bridge.storage.usage.get(session.token.id, new Date().toISOString().slice(0, 10))
+    expect(written).toBeGreaterThanOrEqual(relayed)
+    expect(relayed).toBeGreaterThan(500)
   })
 
   it('ends them at a logout too', async () => {
@@ -194,9 +145,40 @@ describe('a bridge', () => {
     // A kept-alive socket must not hold it up.
     await (await fetch(`${bridge.url}/healthz`)).text()
     const startedAt = performance.now()
-    await cleanups[1]!()
+    await bridge.stop()
     expect(performance.now() - startedAt).toBeLessThan(4_000)
     await eventually(() => expect(socket!.status).not.toBe('open'))
     await expect(fetch(`${bridge.url}/healthz`)).rejects.toThrow()
   })
 })
+
+/** The socket below a stock client's connection to the bridge. */
+function webSocketOf(node: Peer): EventTarget {
+  const [connection] = node.getConnections(peerIdFromString(bridge.peer))
+  return (connection as unknown as { maConn: { websocket: EventTarget } }).maConn.websocket
+}
+
+/** A TCP tunnel to the bridge, to see its side of each connection and to stop what comes from the other. */
+async function startTunnel(): Promise<{ address: string; sockets: Socket[]; freeze: () => void }> {
+  const pairs: { near: Socket; far: Socket }[] = []
+  const server = createServer((near) => {
+    const far = connect(bridge.port, '127.0.0.1')
+    for (const socket of [near, far]) socket.on('error', () => {})
+    near.pipe(far).pipe(near)
+    pairs.push({ near, far })
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  cleanups.push(() => {
+    for (const { near, far } of pairs) (near.destroy(), far.destroy())
+    server.close()
+  })
+  return {
+    address: `/ip4/127.0.0.1/tcp/${(server.address() as AddressInfo).port}/ws/p2p/${bridge.peer}`,
+    get sockets() {
+      return pairs.map(({ far }) => far)
+    },
+    freeze() {
+      for (const { near, far } of pairs) near.unpipe(far).pause()
+    },
+  }
+}

@@ -2,7 +2,6 @@
  * The composition root: every part of a bridge, made and wired in one place. Reads top to bottom in the order of dependence; `start` and `stop` go in
  * the orders written there. Not here: settings (config.ts), commands and signals (main.ts, cli/), and anything that decides.
  */
-import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { Libp2pEvents, PeerId, Connection } from '@libp2p/interface'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
@@ -20,7 +19,9 @@ import { createTokens, type Tokens } from './auth/tokens.ts'
 import { localUrl } from './cli/banner.ts'
 import type { Config } from './config.ts'
 import { createApp } from './http/app.ts'
+import { readCertificate, watchCertificate } from './http/certificate.ts'
 import { createClientAddress } from './http/client-address.ts'
+import { closeError } from './http/close-codes.ts'
 import { createServer } from './http/server.ts'
 import { createWebSocketServer } from './http/sockets.ts'
 import { loadStaticFiles } from './http/static-files.ts'
@@ -80,7 +81,7 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
   const start = async (): Promise<RunningBridge> => {
     const privateKey = await loadIdentity(config.dataDir)
     const peer = peerIdFromPrivateKey(privateKey).toString()
-    const tls = config.tls && { cert: await readFile(config.tls.certFile, 'utf8'), key: await readFile(config.tls.keyFile, 'utf8') }
+    const tls = config.tls && (await readCertificate(config.tls))
     let ready = false
     let port = config.port
 
@@ -99,6 +100,7 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
     const webSockets = createWebSocketListener({
       getAddrs: () => [multiaddr(`${config.host.includes(':') ? '/ip6' : '/ip4'}/${config.host}/tcp/${port}${tls ? '/tls' : ''}/ws`)],
     })
+    const liveness = createLiveness({ connections: () => node.getConnections(), randomBytes })
     const node = await createNode({
       privateKey,
       host: config.host,
@@ -115,6 +117,7 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       },
       announce: config.announceAddrs.length > 0 ? [...config.announceAddrs, ...(publicAddress ? [publicAddress] : [])] : [],
       appendAnnounce: publicAddress === undefined ? [] : [publicAddress],
+      onUpgraded: (connection) => liveness.watch(connection),
       logger: libp2pLogger(log),
       version,
     })
@@ -143,7 +146,6 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       randomBytes,
     })
     const presence = createPresence({ node, registry, clock })
-    const liveness = createLiveness({ node, clock, randomBytes })
     const app = createApp({
       listener: webSockets,
       addressOf,
@@ -175,7 +177,7 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       log.info({ peer: id, reason: after.reason }, 'session ended')
       const peerId = peerIdFromString(id)
       relay.release(peerId)
-      for (const connection of node.getConnections(peerId)) connection.abort(new Error(`the session has ended: ${after.reason}`))
+      for (const connection of node.getConnections(peerId)) connection.abort(closeError(after.reason))
     })
 
     // Started in this order, stopped in reverse.
@@ -190,6 +192,15 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
 
     stack.push(() => server.stop())
     port = await server.listen()
+    if (config.tls && tls) {
+      const onError = (error: unknown): void => log.warn({ err: error }, 'the certificate files cannot be used; the old certificate stays')
+      stack.push(
+        watchCertificate(tls, { ...config.tls, onError }, (pair) => {
+          server.useCertificate(pair)
+          log.info('renewed certificate in use')
+        }),
+      )
+    }
 
     node.addEventListener('connection:open', onConnection)
     node.addEventListener('connection:close', onConnection)

@@ -58,6 +58,19 @@ export const GUEST_POINTS_PER_ADDRESS = 20
 /** Body of an API request; a login with the longest name has under 2 KB. */
 export const MAX_API_BODY_BYTES = 8 * 1024
 
+/** Native peers. */
+
+/**
+ * TCP connections of one address (IPv6: of one /64): the devices of a class behind one NAT several times over, and too few for one machine to take all
+ * places. Loopback is not counted, because tunnels and proxies end there. WebSockets have caps of their own in the listener.
+ */
+export const MAX_NATIVE_CONNECTIONS_PER_ADDRESS = 256
+
+/** Certificates. */
+
+/** How often the files of --tls-cert and --tls-key are looked at for renewed ones. */
+export const CERTIFICATE_CHECK_MS = MINUTE
+
 /** Usage. */
 
 /** How often relayed bytes are written down: what a crash can forget of a token's day. */

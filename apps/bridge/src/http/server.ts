@@ -2,14 +2,17 @@
  * The HTTP or HTTPS server around the app: listening, its limits, and a stop that lets running requests finish.
  */
 import { createServer as createPlainServer, type Server, type ServerOptions } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https'
 import { createAdaptorServer } from '@hono/node-server'
 import type { WebSocketServer } from 'ws'
 import type { App } from './app.ts'
+import type { CertificatePair } from './certificate.ts'
 
 export interface HttpServer {
   /** @returns the port that was given. @throws Node's own error, with its code (EADDRINUSE, EACCES, …). */
   listen(): Promise<number>
+  /** For connections from now on. Nothing to do without TLS. */
+  useCertificate(pair: CertificatePair): void
   /** Refuses new requests, lets running ones finish until the deadline. Idempotent. */
   stop(): Promise<void>
 }
@@ -19,7 +22,7 @@ export interface HttpServerOptions {
   readonly webSocketServer: WebSocketServer
   readonly host: string
   readonly port: number
-  readonly tls: { readonly cert: string; readonly key: string } | undefined
+  readonly tls: CertificatePair | undefined
 }
 
 const LIMITS: ServerOptions = {
@@ -58,6 +61,9 @@ export function createServer(options: HttpServerOptions): HttpServer {
           resolve(typeof address === 'object' && address !== null ? address.port : port)
         })
       }),
+    useCertificate(pair) {
+      if (server instanceof TlsServer) server.setSecureContext(pair)
+    },
     stop: () => (stopping ??= stop(server)),
   }
 }

@@ -4,7 +4,7 @@
  */
 import { noise } from '@libp2p/noise'
 import { identify, type Identify } from '@libp2p/identify'
-import type { ComponentLogger, Ed25519PrivateKey, Libp2p, Startable } from '@libp2p/interface'
+import type { ComponentLogger, Ed25519PrivateKey, Libp2p, MultiaddrConnection, Startable } from '@libp2p/interface'
 import { ping, type Ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import type { WebSocketListener } from '@footbridge/listeners/websocket/websocket-listener'
@@ -12,6 +12,7 @@ import { createLibp2p } from 'libp2p'
 import { circuitRelay, type HopOptions } from '../relay/hop.ts'
 import type { Relay } from '../relay/relay.ts'
 import { closingYamux } from './closing-muxer.ts'
+import { createConnectionCap } from './connection-cap.ts'
 
 export type BridgeServices = { readonly identify: Identify; readonly ping: Ping; readonly relay: Relay & Startable }
 export type BridgeNode = Libp2p<BridgeServices>
@@ -25,13 +26,15 @@ export interface NodeOptions {
   /** Announced instead of what it listens on; empty announces that. */
   readonly announce: readonly string[]
   readonly appendAnnounce: readonly string[]
+  /** Told of every connection that has done its handshake. */
+  readonly onUpgraded: (connection: MultiaddrConnection) => void
   readonly logger: ComponentLogger
   readonly version: string
 }
 
 /** Above the virtual peers of one bridge, with room for native visitors. */
 const MAX_CONNECTIONS = 12_000
-/** Handshakes at once: a class opens its laptops. Our listener has its own caps per address. */
+/** Handshakes at once: a class opens its laptops. Caps per address are the WebSocket listener's and connection-cap.ts's. */
 const MAX_PENDING_CONNECTIONS = 512
 /**
  * libp2p refuses more than 5 new connections a second from one address; behind a proxy or a school's NAT that is everybody, and the refusal is a hang.
@@ -47,8 +50,9 @@ const MAX_STREAM_WINDOW_BYTES = 512 * 1024
 
 /** Not started yet. */
 export async function createNode(options: NodeOptions): Promise<BridgeNode> {
-  const { privateKey, host, p2pPort, webSockets, relay, announce, appendAnnounce, logger, version } = options
+  const { privateKey, host, p2pPort, webSockets, relay, announce, appendAnnounce, onUpgraded, logger, version } = options
   const ip = host.includes(':') ? 'ip6' : 'ip4'
+  const cap = createConnectionCap()
   return createLibp2p<BridgeServices>({
     start: false,
     privateKey,
@@ -72,6 +76,13 @@ export async function createNode(options: NodeOptions): Promise<BridgeNode> {
       maxConnections: MAX_CONNECTIONS,
       maxIncomingPendingConnections: MAX_PENDING_CONNECTIONS,
       inboundConnectionThreshold: MAX_CONNECTIONS_PER_ADDRESS_AND_SECOND,
+    },
+    connectionGater: {
+      denyInboundConnection: (connection) => !cap.admits(connection),
+      denyInboundUpgradedConnection: (_peer, connection) => {
+        onUpgraded(connection)
+        return false
+      },
     },
     // Ours is liveness.ts, and the WebSocket listener's own ping.
     connectionMonitor: { enabled: false },

@@ -1,62 +1,66 @@
 /**
- * Finds dead TCP connections: pings each that is not a WebSocket (those have their own, cheaper ping) and aborts it after two misses in a row.
- * Why not libp2p's connection monitor: it aborts at the first miss and pings every connection in the same tick (pitfalls A5.7, A1.14).
+ * Finds dead TCP connections: one from which nothing came for a while is pinged, and cut when nothing comes after several pings. Any byte is a sign of
+ * life, so a link that is only busy is never cut. WebSockets have their listener's own, cheaper ping.
+ * Why not libp2p's connection monitor: it cuts at the first ping that is late, though data flows, and pings every connection in the same tick (pitfalls
+ * A5.7, A1.14).
+ *
+ * Silence is counted in sweeps and not by the clock: after a sleep of the bridge's own machine every clock would say that everybody was silent.
  */
-import type { Connection, Libp2p } from '@libp2p/interface'
+import type { Connection, MultiaddrConnection } from '@libp2p/interface'
 import { byteStream } from '@libp2p/utils'
 
 const PING_PROTOCOL = '/ipfs/ping/1.0.0'
 const PING_BYTES = 32
-/** An idle native peer costs about 600 bytes a ping. */
-const PING_INTERVAL_MS = 20_000
-/** A ping that takes longer is a miss: slow links answer within seconds. */
-const PING_DEADLINE_MS = 8_000
-const MISSES = 2
-/** How often it is looked at who is due; spreads the pings over the interval. */
 const SWEEP_MS = 2_000
+/** After 8, 12 and 16 s of silence; one costs about 600 bytes. */
+const PINGED_AFTER_SWEEPS: readonly number[] = [4, 6, 8]
+/** 20 s. */
+const DEAD_AFTER_SWEEPS = 10
+
+type Timeline = Connection['timeline']
 
 export interface Liveness {
+  /** Counts what arrives on this connection; not before its handshake is done, which would lose what arrives. */
+  watch(connection: Pick<MultiaddrConnection, 'remoteAddr' | 'timeline' | 'addEventListener'>): void
   start(): void
   /** Idempotent. */
   stop(): void
 }
 
 export function createLiveness(options: {
-  readonly node: Pick<Libp2p, 'getConnections'>
-  readonly clock: () => number
+  readonly connections: () => readonly Connection[]
   readonly randomBytes: (length: number) => Uint8Array
+  readonly sweepMs?: number
 }): Liveness {
-  const { node, clock, randomBytes } = options
-  /** Connections seen: when each is due, and its misses. Keyed weakly, so a closed one is forgotten with its object. */
-  const states = new WeakMap<Connection, { dueAt: number; misses: number }>()
+  const { connections, randomBytes, sweepMs = SWEEP_MS } = options
+  /** Sweeps of silence. By the timeline, which libp2p's connection has from the one below: the only thing of it that shows. */
+  const silences = new WeakMap<Timeline, number>()
   let timer: NodeJS.Timeout | undefined
 
   const sweep = (): void => {
-    const now = clock()
-    for (const connection of node.getConnections()) {
-      if (connection.remoteAddr.getComponents().some(({ name }) => name === 'ws')) continue
-      const state = states.get(connection) ?? { dueAt: now + PING_INTERVAL_MS, misses: 0 }
-      states.set(connection, state)
-      if (state.dueAt > now) continue
-      // Not due again before this one has its answer or its deadline.
-      state.dueAt = now + PING_INTERVAL_MS
-      ping(connection, randomBytes(PING_BYTES)).then(
-        () => {
-          state.misses = 0
-        },
-        (error: unknown) => {
-          if (error instanceof Error && error.name === 'UnsupportedProtocolError') return
-          // Ask again soon; a link that is only busy answers the next.
-          state.dueAt = clock() + SWEEP_MS
-          if (++state.misses >= MISSES) connection.abort(new Error('the peer does not answer'))
-        },
-      )
+    for (const connection of connections()) {
+      const before = silences.get(connection.timeline)
+      if (before === undefined) continue
+      const silence = before + 1
+      silences.set(connection.timeline, silence)
+      if (silence >= DEAD_AFTER_SWEEPS) connection.abort(new Error('the peer does not answer'))
+      // Whatever the answer, it is bytes; a peer without the protocol says so.
+      else if (PINGED_AFTER_SWEEPS.includes(silence))
+        ping(connection, randomBytes(PING_BYTES), AbortSignal.timeout(sweepMs * DEAD_AFTER_SWEEPS)).catch(() => {})
     }
   }
 
   return {
+    watch(connection) {
+      const { remoteAddr, timeline } = connection
+      if (remoteAddr.getComponents().at(-1)?.name === 'ws') return
+      silences.set(timeline, 0)
+      connection.addEventListener('message', () => {
+        silences.set(timeline, 0)
+      })
+    },
     start() {
-      timer ??= setInterval(sweep, SWEEP_MS).unref()
+      timer ??= setInterval(sweep, sweepMs).unref()
     },
     stop() {
       clearInterval(timer)
@@ -65,8 +69,7 @@ export function createLiveness(options: {
   }
 }
 
-async function ping(connection: Connection, bytes: Uint8Array): Promise<void> {
-  const signal = AbortSignal.timeout(PING_DEADLINE_MS)
+async function ping(connection: Connection, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
   const stream = await connection.newStream(PING_PROTOCOL, { signal, runOnLimitedConnection: true })
   try {
     const frames = byteStream(stream)

@@ -13,8 +13,12 @@ export function addressKey(address: string): string {
   const after = tail === undefined || tail === '' ? [] : tail.split(':')
   const groups =
     tail === undefined ? before : [...before, ...Array<string>(Math.max(0, 8 - before.length - after.length)).fill('0'), ...after]
-  return `${groups
+  const numbers = groups.map((group) => Number.parseInt(group, 16))
+  const [high = 0, low = 0] = numbers.slice(6)
+  // Multiaddrs write an IPv4 address in IPv6 this way: ::ffff:c000:201.
+  if (numbers.slice(0, 6).join() === '0,0,0,0,0,65535') return [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.')
+  return `${numbers
     .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
+    .map((number) => number.toString(16))
     .join(':')}::/64`
 }

@@ -8,6 +8,7 @@ import { AbstractMultiaddrConnection, type SendResult } from '@libp2p/utils'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Uint8ArrayList } from 'uint8arraylist'
 import type { RawData, WebSocket } from 'ws'
+import { WebSocketCloseError } from './close-error.ts'
 
 /** Bytes waiting in the socket at which the writer is told to wait. Two full relay windows; more only adds delay. */
 const HIGH_WATER_BYTES = 512 * 1024
@@ -17,6 +18,8 @@ const LOW_WATER_BYTES = HIGH_WATER_BYTES / 2
 const MAX_MESSAGE_BYTES = 256 * 1024
 /** How long a polite close may take before the socket is cut. */
 const CLOSE_DEADLINE_MS = 1_000
+/** How long the close frame of an abort has to leave; nothing that arrives meanwhile is looked at. */
+const LAST_WORDS_MS = 200
 
 export interface WebSocketConnectionInit {
   readonly socket: WebSocket
@@ -63,8 +66,21 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
     this.safeDispatchEvent('drain')
   }
 
-  override sendReset(): void {
-    this.#socket.terminate()
+  override sendReset(error: Error): void {
+    const socket = this.#socket
+    if (!(error instanceof WebSocketCloseError)) {
+      socket.terminate()
+      return
+    }
+    const cut = setTimeout(() => {
+      socket.terminate()
+    }, LAST_WORDS_MS)
+    socket.once('close', () => {
+      clearTimeout(cut)
+    })
+    socket.close(error.code, error.message)
+    // A paused socket would never read the other side's answer.
+    socket.resume()
   }
 
   override async sendClose(options?: AbortOptions): Promise<void> {
