@@ -1,7 +1,8 @@
 /**
  * How each peer is reached now. The circuit is used at once; a direct WebRTC connection is tried in the background, carries nothing before a ping has
  * proved it (a failed ICE leaves a phantom that looks open, pitfall A3.2), and is left for the circuit as soon as it stops answering.
- * Not here: when a try is allowed (upgrade-policy.ts) and what travels (outbox, blobs).
+ * Not here: what is known of one peer's path (peer-path.ts), whether it still answers (liveness.ts), when a try is allowed (upgrade-policy.ts), and what
+ * travels (outbox, blobs).
  */
 import type { Connection, IdentifyResult, Libp2p, PeerId, Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
@@ -9,11 +10,13 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { FootbridgeError } from '@footbridge/shared/errors'
 import { withDeadline } from '@footbridge/protocols/deadline'
 import { pingConnection } from '@footbridge/protocols/ping/ping-connection'
-import type { Path, Upgrade } from '../api.ts'
+import type { Upgrade } from '../api.ts'
 import type { Log } from '../log.ts'
 import { isCircuit, isWebRtc } from '../node/create-node.ts'
 import type { People } from '../people.ts'
 import type { UpgradeStore } from '../store/upgrades.ts'
+import { createLiveness } from './liveness.ts'
+import { best, isDirect, isTrying, newPath, pathOf, type PeerPath } from './peer-path.ts'
 import { decideUpgrade, retryDelayMs } from './upgrade-policy.ts'
 
 const SIGNALLING_PROTOCOL = '/webrtc-signaling/0.0.1'
@@ -22,15 +25,8 @@ const DIAL_TIMEOUT_MS = 15_000
 const UPGRADE_TIMEOUT_MS = 15_000
 const PROOF_TIMEOUT_MS = 5_000
 const MEASURE_EVERY_MS = 15_000
-/** A ping queues behind a block on its way: a miss is asked again before a path is given up. */
-const MEASURE_TIMEOUT_MS = 6_000
-const MISSES_TO_GIVE_UP = 2
-/** When there is a reason to doubt a direct connection. */
-const CHECK_TIMEOUT_MS = 2_500
 /** After a direct connection ended: the other page may be starting up. */
 const REDIAL_MS = 1_000
-/** The bridge says that a peer has gone: a direct path to it may live on, but a closed tab's looks alive for twenty seconds unless it is asked. */
-const DOUBT_TIMEOUT_MS = 2_500
 
 export interface PathsParts {
   readonly libp2p: Libp2p
@@ -46,21 +42,6 @@ export interface PathsParts {
   readonly bridgeAddress: () => string | undefined
   /** A peer has become reachable, or (`isBetter`) reachable directly: waiting messages may go. */
   readonly onUsable: (peer: string, isBetter: boolean) => void
-}
-
-interface PeerPath {
-  readonly peer: PeerId
-  circuits: Set<Connection>
-  /** Proven. */
-  direct: Connection | undefined
-  since: number
-  rttMs: number | undefined
-  misses: number
-  measuring: boolean
-  /** When bytes last came over which connection: a path that carries a file is alive however late its pings are. */
-  heard: { readonly connection: Connection; readonly at: number } | undefined
-  upgrade: Upgrade
-  retryTimer: ReturnType<typeof setTimeout> | undefined
 }
 
 export interface Paths {
@@ -97,91 +78,26 @@ export function createPaths(parts: PathsParts): Paths {
     const id = peer.toString()
     const known = paths.get(id)
     if (known) return known
-    const fresh: PeerPath = {
-      peer,
-      circuits: new Set(),
-      direct: undefined,
-      since: now(),
-      rttMs: undefined,
-      misses: 0,
-      measuring: false,
-      heard: undefined,
-      upgrade: { state: 'idle' },
-      retryTimer: undefined,
-    }
+    const fresh = newPath(peer, now())
     paths.set(id, fresh)
     return fresh
   }
 
-  const best = (path: PeerPath): Connection | undefined => {
-    if (path.direct?.status === 'open') return path.direct
-    for (const circuit of path.circuits) if (circuit.status === 'open') return circuit
-    return undefined
-  }
+  const show = (path: PeerPath): void => people.path(path.peer.toString(), pathOf(path))
 
-  const show = (path: PeerPath): void => {
-    const id = path.peer.toString()
-    const connection = best(path)
-    people.path(id, connection === undefined ? { kind: 'none' } : describe(path, connection))
-  }
-
-  const describe = (path: PeerPath, connection: Connection): Path => {
-    const shared = { rttMs: path.rttMs, address: connection.remoteAddr.toString(), since: path.since }
-    return connection === path.direct
-      ? { kind: 'direct', over: 'webrtc', ...shared }
-      : { kind: 'relayed', over: 'circuit', ...shared, upgrade: path.upgrade }
-  }
+  const liveness = createLiveness({
+    signal: stopping.signal,
+    now,
+    onMeasured: show,
+    onDead(path, connection, reason) {
+      log.warn(`The ${connection === path.direct ? 'direct' : 'relayed'} path to ${people.nameOf(path.peer.toString())} stopped answering`)
+      connection.abort(reason)
+    },
+  })
 
   const setUpgrade = (path: PeerPath, upgrade: Upgrade): void => {
     path.upgrade = upgrade
     show(path)
-  }
-
-  const measure = async (path: PeerPath): Promise<void> => {
-    const connection = best(path)
-    if (connection === undefined || path.measuring) return
-    path.measuring = true
-    const startedAt = now()
-    try {
-      const rttMs = await pingConnection(connection, MEASURE_TIMEOUT_MS, stopping.signal)
-      path.misses = 0
-      path.rttMs = Math.round(rttMs)
-      show(path)
-    } catch (error) {
-      if (stopping.signal.aborted || connection !== best(path)) return
-      if (path.heard?.connection === connection && path.heard.at >= startedAt) return
-      path.misses++
-      if (path.misses >= MISSES_TO_GIVE_UP) giveUp(path, connection, error)
-      else setTimeout(() => void measure(path), 1000)
-    } finally {
-      path.measuring = false
-    }
-  }
-
-  const doubt = async (path: PeerPath, connection: Connection): Promise<void> => {
-    const startedAt = now()
-    try {
-      await pingConnection(connection, DOUBT_TIMEOUT_MS, stopping.signal)
-    } catch (error) {
-      const hasSpoken = path.heard?.connection === connection && path.heard.at >= startedAt
-      if (!stopping.signal.aborted && connection.status === 'open' && !hasSpoken) giveUp(path, connection, error)
-    }
-  }
-
-  const giveUp = (path: PeerPath, connection: Connection, error: unknown): void => {
-    path.misses = 0
-    log.warn(`The ${connection === path.direct ? 'direct' : 'relayed'} path to ${people.nameOf(path.peer.toString())} stopped answering`)
-    connection.abort(error instanceof Error ? error : new Error('the path stopped answering'))
-  }
-
-  const checkDirect = async (path: PeerPath, connection: Connection): Promise<void> => {
-    const startedAt = now()
-    try {
-      await pingConnection(connection, CHECK_TIMEOUT_MS, stopping.signal)
-    } catch (error) {
-      const isHeard = path.heard?.connection === connection && path.heard.at >= startedAt
-      if (!stopping.signal.aborted && !isHeard && connection.status === 'open') giveUp(path, connection, error)
-    }
   }
 
   const prove = async (path: PeerPath, connection: Connection): Promise<boolean> => {
@@ -285,14 +201,14 @@ export function createPaths(parts: PathsParts): Paths {
     const isFirst = best(path) === undefined
     path.circuits.add(connection)
     // Somebody who comes again by the bridge may have reloaded their page, and the direct connection would be dead without a word.
-    if (path.direct) void checkDirect(path, path.direct)
+    if (path.direct) void liveness.doubt(path, path.direct)
     if (isFirst) {
       path.since = now()
       path.rttMs = undefined
       log.info(`Path to ${people.nameOf(path.peer.toString())} goes through the bridge`)
     }
     show(path)
-    void measure(path)
+    void liveness.measure(path)
     parts.onUsable(path.peer.toString(), false)
   }
 
@@ -328,7 +244,7 @@ export function createPaths(parts: PathsParts): Paths {
   libp2p.addEventListener('connection:close', onClose)
   libp2p.addEventListener('peer:identify', onIdentify)
   const timer = setInterval(() => {
-    for (const path of paths.values()) void measure(path)
+    for (const path of paths.values()) void liveness.measure(path)
   }, MEASURE_EVERY_MS)
 
   const dialCircuit = async (id: string, signal: AbortSignal | undefined): Promise<Connection> => {
@@ -370,7 +286,7 @@ export function createPaths(parts: PathsParts): Paths {
     doubt(id) {
       const path = paths.get(id)
       const connection = path && best(path)
-      if (connection) void doubt(path, connection)
+      if (connection) void liveness.doubt(path, connection)
     },
     upgrade(id) {
       const path = paths.get(id)
@@ -378,7 +294,7 @@ export function createPaths(parts: PathsParts): Paths {
     },
     networkChanged() {
       for (const path of paths.values()) {
-        void measure(path)
+        void liveness.measure(path)
         if (path.upgrade.state === 'failed') void tryUpgrade(path, own < path.peer.toString()).catch(() => undefined)
       }
     },
@@ -394,13 +310,4 @@ export function createPaths(parts: PathsParts): Paths {
       libp2p.removeEventListener('peer:identify', onIdentify)
     },
   }
-}
-
-/** Functions, because TypeScript would keep a narrowing from before the awaits. */
-function isTrying(path: PeerPath): boolean {
-  return path.upgrade.state === 'trying'
-}
-
-function isDirect(path: PeerPath): boolean {
-  return path.direct?.status === 'open'
 }

@@ -108,40 +108,62 @@ export function decide(current: Supervisor, event: SupervisorEvent, chance: Chan
     case 'start':
       return login(current, event.kind, 0)
     case 'stop':
-      return { next: { state: 'out', run: current.run + 1, reason: event.reason }, effects: [{ type: 'hangUp' }] }
+      return out(current, event.reason)
     case 'loggedIn':
-      if (current.state !== 'login' || event.run !== current.run) return stay(current)
-      return step('dial', current, event.session)
     case 'dialled':
-      if (current.state !== 'dial' || event.run !== current.run) return stay(current)
-      return step('reserve', current, current.session)
     case 'reserved':
-      if (current.state !== 'reserve' || event.run !== current.run) return stay(current)
-      return stay({ state: 'online', run: current.run + 1, session: current.session, ...due(current.session, event.ttlMs, chance.now) })
     case 'failed':
-      return failed(current, event, chance)
+      // What an older step reports is nobody's business any more.
+      return event.run === current.run ? stepEnded(current, event, chance) : stay(current)
     case 'lost':
-      if (current.state === 'online') return step('dial', { ...current, attempt: 0, kind: 'device' }, current.session)
-      // While dialling, a closing connection is one that the dial replaces; while reserving, the one that it needs.
-      if (current.state === 'reserve') return wait(current, 'unreachable', undefined, chance)
-      return stay(current)
-    case 'sessionLost':
-      return current.state === 'online' ? login(current, 'device', 1) : stay(current)
-    case 'renewed':
-      if (current.state !== 'online') return stay(current)
-      return stay({ ...current, session: event.session, ...dueSession(event.session, chance.now) })
-    case 'renewFailed':
-      if (current.state !== 'online') return stay(current)
-      if (FINAL.has(event.code)) return { next: { state: 'out', run: current.run + 1, reason: event.code }, effects: [{ type: 'hangUp' }] }
-      return stay({ ...current, renewAt: chance.now + MAX_WAIT_MS })
-    case 'refreshed':
-      return current.state === 'online' ? stay({ ...current, refreshAt: chance.now + event.ttlMs * REFRESH_AT }) : stay(current)
+      return lost(current, chance)
     case 'tick':
       return tick(current, chance)
     case 'wake':
-      if (current.state === 'waiting') return login(current, 'device', current.attempt)
-      return current.state === 'online' ? { next: current, effects: [{ type: 'checkLink' }] } : stay(current)
+      return wake(current)
+    case 'sessionLost':
+    case 'renewed':
+    case 'renewFailed':
+    case 'refreshed':
+      return current.state === 'online' ? whileOnline(current, event, chance) : stay(current)
   }
+}
+
+type EventOf<Type extends SupervisorEvent['type']> = Extract<SupervisorEvent, { type: Type }>
+type Online = Extract<Supervisor, { state: 'online' }>
+
+/** The running step reports its end. */
+function stepEnded(current: Supervisor, event: EventOf<'loggedIn' | 'dialled' | 'reserved' | 'failed'>, chance: Chance): Step {
+  if (event.type === 'failed') return failed(current, event, chance)
+  if (event.type === 'loggedIn' && current.state === 'login') return step('dial', current, event.session)
+  if (event.type === 'dialled' && current.state === 'dial') return step('reserve', current, current.session)
+  if (event.type === 'reserved' && current.state === 'reserve')
+    return stay({ state: 'online', run: current.run + 1, session: current.session, ...due(current.session, event.ttlMs, chance.now) })
+  return stay(current)
+}
+
+function whileOnline(current: Online, event: EventOf<'sessionLost' | 'renewed' | 'renewFailed' | 'refreshed'>, { now }: Chance): Step {
+  switch (event.type) {
+    case 'sessionLost':
+      return login(current, 'device', 1)
+    case 'renewed':
+      return stay({ ...current, session: event.session, ...dueSession(event.session, now) })
+    case 'renewFailed':
+      return FINAL.has(event.code) ? out(current, event.code) : stay({ ...current, renewAt: now + MAX_WAIT_MS })
+    case 'refreshed':
+      return stay({ ...current, refreshAt: now + event.ttlMs * REFRESH_AT })
+  }
+}
+
+function lost(current: Supervisor, chance: Chance): Step {
+  if (current.state === 'online') return step('dial', { ...current, attempt: 0, kind: 'device' }, current.session)
+  // While dialling, a closing connection is one that the dial replaces; while reserving, the one that it needs.
+  return current.state === 'reserve' ? wait(current, 'unreachable', undefined, chance) : stay(current)
+}
+
+function wake(current: Supervisor): Step {
+  if (current.state === 'waiting') return login(current, 'device', current.attempt)
+  return current.state === 'online' ? { next: current, effects: [{ type: 'checkLink' }] } : stay(current)
 }
 
 /** When `tick` has something to do; undefined: never. */
@@ -169,14 +191,16 @@ function tick(current: Supervisor, { now }: Chance): Step {
   return { next, effects }
 }
 
-function failed(current: Supervisor, event: Extract<SupervisorEvent, { type: 'failed' }>, chance: Chance): Step {
+function failed(current: Supervisor, event: EventOf<'failed'>, chance: Chance): Step {
   if (current.state !== 'login' && current.state !== 'dial' && current.state !== 'reserve') return stay(current)
-  if (event.run !== current.run) return stay(current)
-  if (current.kind === 'given' || (current.state === 'login' && FINAL.has(event.code)))
-    return { next: { state: 'out', run: current.run + 1, reason: event.code }, effects: [{ type: 'hangUp' }] }
+  if (current.kind === 'given' || (current.state === 'login' && FINAL.has(event.code))) return out(current, event.code)
   // A refused reservation means that the bridge forgot the session, as a restarted one does: log in, once at once.
   if (current.state === 'reserve' && event.code === 'unauthorized' && current.attempt === 0) return login(current, 'device', 1)
   return wait(current, event.code, event.retryAfterMs, chance)
+}
+
+function out(current: Supervisor, reason: ErrorCode | undefined): Step {
+  return { next: { state: 'out', run: current.run + 1, reason }, effects: [{ type: 'hangUp' }] }
 }
 
 function login(current: Supervisor, kind: LoginKind, attempt: number): Step {
