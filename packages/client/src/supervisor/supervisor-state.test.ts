@@ -63,6 +63,45 @@ test('a revoked token ends in out with its reason', () => {
   expect(out).toMatchObject({ state: 'out', reason: 'token_revoked' })
 })
 
+test.each<[ErrorCode, 'out' | 'waiting', string]>([
+  ['bad_request', 'out', 'the two speak different versions'],
+  ['signature_invalid', 'out', 'the key stays the same'],
+  ['clock_skew', 'out', 'the bridge has corrected it once already'],
+  ['token_unknown', 'out', 'only another token helps'],
+  ['token_expired', 'out', 'only another token helps'],
+  ['token_revoked', 'out', 'only another token helps'],
+  ['token_devices_full', 'out', 'only another token helps'],
+  ['device_unknown', 'out', 'only a token helps'],
+  ['guests_off', 'out', 'only a token helps'],
+  ['guests_full', 'out', 'only a token helps'],
+  ['unreachable', 'waiting', 'networks come back'],
+  ['timeout', 'waiting', 'networks come back'],
+  ['rate_limited', 'waiting', 'the bridge says when'],
+  ['bridge_full', 'waiting', 'somebody will leave'],
+  ['unavailable', 'waiting', 'it is just starting'],
+  ['internal', 'waiting', 'a fault may pass'],
+  ['not_a_bridge', 'waiting', 'a captive portal lets go'],
+  ['replayed', 'waiting', 'the next login has another nonce'],
+])('a device whose login is refused with %s is %s (%s)', (code, state) => {
+  expect(after([{ type: 'start', kind: 'device' }, fail(code)]).state).toBe(state)
+})
+
+test('a renewal that is refused for good ends the session, any other is tried again while it lasts', () => {
+  expect(after([...arrive, { type: 'renewFailed', code: 'token_revoked' }])).toMatchObject({ state: 'out', reason: 'token_revoked' })
+  expect(after([...arrive, { type: 'renewFailed', code: 'unreachable' }], 1_000)).toMatchObject({
+    state: 'online',
+    renewAt: 1_000 + MAX_WAIT_MS,
+  })
+})
+
+test('a device that another one replaced stays out, whatever wakes it, until its person comes in again', () => {
+  const replaced = after([...arrive, { type: 'stop', reason: 'other_device' }])
+  const later = after([{ type: 'wake' }, { type: 'lost' }, { type: 'sessionLost' }, { type: 'tick' }], 60_000, replaced)
+  expect(later).toMatchObject({ state: 'out', reason: 'other_device' })
+  expect(nextTickAt(later)).toBeUndefined()
+  expect(after([{ type: 'start', kind: 'device' }], 60_000, later).state).toBe('login')
+})
+
 test('what a person tries is not tried again behind their back', () => {
   expect(after([{ type: 'start', kind: 'given' }, fail('unreachable')])).toMatchObject({ state: 'out', reason: 'unreachable' })
   expect(after([{ type: 'start', kind: 'device' }, fail('unreachable')])).toMatchObject({ state: 'waiting' })
