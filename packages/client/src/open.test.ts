@@ -66,6 +66,21 @@ test('a file that was sent opens without a network, and removed it is gone', asy
   await expect(second.blobs.open(file)).rejects.toMatchObject({ code: 'block_not_found' })
 })
 
+test('a file shows from the click until its message is there, and can be called off', async () => {
+  const footbridge = await open(freshName())
+  const { conversations } = footbridge
+  const seen: string[] = []
+  conversations
+    .importing('bob')
+    .subscribe((list) => void seen.push(list.map(({ name, size, bytesDone }) => `${name} ${bytesDone}/${size}`).join()))
+  await conversations.sendFile('bob', new File(['a ship'], 'ship.txt'))
+  expect(seen).toEqual(['', 'ship.txt 0/6', 'ship.txt 6/6', ''])
+  const called = conversations.sendFile('bob', new File(['another ship'], 'other.txt'))
+  conversations.cancelImport(conversations.importing('bob').get()[0]?.id ?? '')
+  await expect(called).rejects.toMatchObject({ code: 'aborted' })
+  expect((await footbridge.storageUse()).messages).toBe(1)
+})
+
 test('a login that reaches nobody says so and leaves the device out', async () => {
   const footbridge = await open(freshName())
   await expect(footbridge.login({ guest: true })).rejects.toMatchObject({ code: 'unreachable' })

@@ -168,6 +168,18 @@ test('a size that the tree does not have is refused', async () => {
   await expect(run(store, lie, { bob: sourceOf(source, () => 'good') }).done).rejects.toMatchObject({ code: 'protocol_violation' })
 })
 
+test('a block that is not as long as the tree says is refused, although its hash is right', async () => {
+  const { source, record } = await offered(2 * MEBIBYTE + 5)
+  const whole = await source.get(record.cid)
+  const leaves = (whole?.leaves ?? []).map((leaf, index) => ({ ...leaf, size: leaf.size + (index === 2 ? 1 : 0) }))
+  const store = await openStore()
+  await store.put({ ...record, leaves })
+  const fetch = run(store, { ...record, leaves }, { bob: sourceOf(source, () => 'good') })
+  await expect(fetch.done).rejects.toMatchObject({ code: 'protocol_violation' })
+  fetch.stop()
+  expect((await store.get(record.cid))?.state).toBe('fetching')
+})
+
 test('with one good source and any others, it completes, and no wrong block is stored', async () => {
   const { source, record } = await offered(3 * MEBIBYTE)
   const fault = fc.constantFrom<Fault>('good', 'absent', 'wrong', 'breaks', 'refuses')

@@ -243,6 +243,12 @@ test('a direct path that closes is left for the circuit at once, and tried again
   expect(here.dials).toHaveLength(1)
 })
 
+test('a direct connection that is closing is not used any more', async () => {
+  const here = await direct()
+  here.rtc.status = 'closing'
+  expect(here.paths.current(here.id)).toBe(here.circuit)
+})
+
 test('a direct path that falls silent is left for the circuit', async () => {
   const here = await direct()
   here.rtc.answers = false
@@ -293,6 +299,7 @@ test('failures are remembered for the network, and each in a row waits longer', 
   expect(here.dials, 'not before thirty seconds').toHaveLength(1)
   await vi.advanceTimersByTimeAsync(2_000)
   expect(here.dials).toHaveLength(2)
+  expect(here.failures.get(`wifi ${here.id}`)).toMatchObject({ failures: 2 })
   await vi.advanceTimersByTimeAsync(115_000)
   expect(here.dials, 'not before two minutes').toHaveLength(2)
   here.dial = async () => here.open('webrtc')
