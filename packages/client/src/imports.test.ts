@@ -123,3 +123,15 @@ test('an import that is called off leaves no block but those of other files', as
   expect(progress.slice(0, 2)).toEqual([MEBIBYTE, 2 * MEBIBYTE])
   expect(await database.count('blocks')).toBe(1)
 })
+
+test('a sweep deletes what an interrupted import left and keeps every file', async () => {
+  const database = await openDatabase('sweep', () => undefined)
+  const store = createBlobStore(database)
+  const bytes = Uint8Array.from({ length: 3 * MEBIBYTE }, (_, index) => (index >> 20) + 1)
+  const offered = await importFile(new File([bytes], 'three'), { store, now: () => 0, onProgress: () => undefined })
+  const kept = await database.count('blocks')
+  await store.putBlocks([{ cid: 'left-behind', bytes: Uint8Array.of(1) }])
+  expect(await store.sweep()).toBe(1)
+  expect(await database.count('blocks')).toBe(kept)
+  expect(await store.block(offered.cid)).toBeDefined()
+})

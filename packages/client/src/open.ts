@@ -149,13 +149,19 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
   identity = opened[0]
   if (opened[2]) connection.set({ state: 'arriving', step: 'reaching', stepStartedAt: now(), done: [] })
 
-  const tabs = createTabLead(databaseName, options.tabs ?? browserTabParts(databaseName), {
-    onLead: () =>
-      void resume().catch((error: unknown) => {
+  let isOpening = true
+  let swept: Promise<unknown> = Promise.resolve()
+  const tabParts = options.tabs ?? browserTabParts(databaseName)
+  const tabs = createTabLead(databaseName, tabParts, {
+    onLead: () => {
+      // The first tab of a browser: nothing is being written, so what no file has is a rest of a page that was closed. Without locks nobody knows.
+      if (isOpening && tabParts.locks !== undefined) swept = blobs.sweep().catch(() => undefined)
+      swept.then(resume).catch((error: unknown) => {
         // What the supervisor refused stands in `connection` already; this is a chunk that did not load.
         if (connection.get().state === 'arriving')
           connection.set({ state: 'away', code: error instanceof FootbridgeError ? error.code : 'unreachable', attempt: 1, retryAt: now() })
-      }),
+      })
+    },
     onFollow: () => connection.set({ state: 'other-tab' }),
     onChange: (change) => {
       if (change.kind === 'send') return void network?.then((made) => made.outgoing(change.peer))
@@ -165,6 +171,8 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
 
   // Who logs in right after opening must not be told of another tab that is not there.
   await tabs.decided
+  isOpening = false
+  await swept
 
   async function reread(change: TabChange): Promise<void> {
     if (change.kind === 'peer') {

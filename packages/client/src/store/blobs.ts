@@ -19,6 +19,8 @@ export interface BlobStore {
   remove(cid: string): Promise<void>
   /** Deletes those of these blocks that no blob has. */
   dropBlocks(cids: readonly string[]): Promise<void>
+  /** Deletes every block that no blob has: what an import left behind whose page was closed. Only while nothing is imported or fetched. @returns how many */
+  sweep(): Promise<number>
   block(cid: string): Promise<Blob | undefined>
   /** At most BLOCKS_PER_TRANSACTION. Durable when it resolves. @throws FootbridgeError `storage_full` */
   putBlocks(blocks: readonly { readonly cid: string; readonly bytes: Uint8Array }[]): Promise<void>
@@ -58,6 +60,13 @@ export function createBlobStore(database: Database): BlobStore {
       await dropUnshared(transaction, cids)
       await transaction.done
     },
+    async sweep() {
+      const transaction = database.transaction(['blobs', 'blocks'], 'readwrite')
+      const before = await transaction.objectStore('blocks').getAllKeys()
+      const dropped = await dropUnshared(transaction, before)
+      await transaction.done
+      return dropped
+    },
     block: (cid) => database.get('blocks', cid),
     putBlocks: (blocks) =>
       storing(async () => {
@@ -78,10 +87,12 @@ export function createBlobStore(database: Database): BlobStore {
 async function dropUnshared(
   transaction: IDBPTransaction<Schema, ('blobs' | 'blocks')[], 'readwrite'>,
   cids: readonly string[],
-): Promise<void> {
+): Promise<number> {
   const shared = new Set((await transaction.objectStore('blobs').getAll()).flatMap(blocksOf))
   const blocks = transaction.objectStore('blocks')
-  for (const cid of new Set(cids)) if (!shared.has(cid)) await blocks.delete(cid)
+  const unshared = [...new Set(cids)].filter((cid) => !shared.has(cid))
+  for (const cid of unshared) await blocks.delete(cid)
+  return unshared.length
 }
 
 /** Every block of the blob, its root among them. */
