@@ -1,6 +1,6 @@
 /**
  * A Footbridge without a bridge, for looking at every state of the app in a dev build: `?fake=<scenario>`. It keeps the contract's shapes, nothing else.
- * Scenarios: people (default), empty, out, guests, unnamed, arriving, away, other-tab, ended, refused, full, many. Never in a production bundle (see open-client.ts).
+ * Scenarios: people (default), empty, out, guests, unnamed, arriving, away, other-tab, ended, refused, full, many, long. Never in a production bundle (see open-client.ts).
  */
 import type {
   ArrivalStep,
@@ -19,7 +19,7 @@ import type {
 import { FootbridgeError } from '@footbridge/shared/errors'
 import type { SessionAnswer } from '@footbridge/shared/login'
 import { Cell } from './cell.ts'
-import { BOB, BRIDGE, ME, fakeMessages, fakePeers } from './people.ts'
+import { BOB, BRIDGE, LONG_NAMES, ME, longMessages, fakeMessages, fakePeers } from './people.ts'
 
 const DAY = 86_400_000
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
@@ -75,7 +75,9 @@ export function createFakeFootbridge(scenario: string): Footbridge {
   const connection = new Cell<ConnectionState>(initial())
   const stored = fakeMessages(now)
   const alone = scenario === 'empty' || scenario === 'out' || scenario === 'guests' || scenario === 'refused' || scenario === 'unnamed'
-  const listed = alone ? [] : fakePeers(now)
+  const long = scenario === 'long'
+  const listed = alone ? [] : fakePeers(now).map((peer) => (long ? { ...peer, name: LONG_NAMES[peer.id] ?? peer.name } : peer))
+  if (long) stored.set(BOB, [...(stored.get(BOB) ?? []), ...longMessages(now)])
   const crowd =
     scenario !== 'many'
       ? []

@@ -134,3 +134,38 @@ export function fakeMessages(now: number): Map<string, Message[]> {
     ],
   ])
 }
+
+/** Names at the limit: with places to break, without any, and from right to left. */
+export const LONG_NAMES: Readonly<Record<string, string>> = {
+  [ALICE]: 'Alice of the harbour office by the old stone bridge on the river',
+  [BOB]: 'Bobbobbobbobbobbobbobbobbobbobbobbobbobbobbobbobbobbobbobbobbob',
+  [CHARLIE]: 'تشارلي من مكتب الميناء القديم عند الجسر الحجري',
+}
+
+export function longMessages(now: number): Message[] {
+  const words: readonly (readonly [Message['direction'], string])[] = [
+    ['in', 'مرحبا، هل وصلت الرسومات؟ الورقة الثانية هي التي عليها الدرابزين الجديد.'],
+    ['out', 'שלום, הכול הגיע. תודה רבה (2026-11-21).'],
+    ['in', `https://example.org/${'a-path-that-does-not-end/'.repeat(8)}?and=${'x'.repeat(120)}`],
+    ['out', 'W'.repeat(300)],
+    ['in', 'Line one\n\n\tand a tab\n    and four spaces\n👩‍👩‍👧‍👦🌉 🇳🇱'],
+  ]
+  return [
+    ...words.map(([direction, text], index): Message => ({
+      id: `long${index}`,
+      peer: BOB,
+      direction,
+      at: now - (60 - index) * 1000,
+      body: { kind: 'text', text },
+      status: 'delivered',
+    })),
+    {
+      id: 'longfile',
+      peer: BOB,
+      direction: 'in',
+      at: now - 1000,
+      body: { kind: 'file', file: { cid: 'bafy-none', name: `${'long_name_'.repeat(12)}.tar.gz`, size: 5e9, media: 'application/gzip' } },
+      status: 'delivered',
+    },
+  ]
+}
