@@ -93,8 +93,8 @@ describe('a bridge', () => {
 
   it.each([
     [4001, 'the token was revoked', (session: SessionAnswer) => bridge.tokens.revoke(session.token.id)],
-    [4002, 'the session has expired', ({ peer }: SessionAnswer) => bridge.registry.end(peer, 'expired')],
-    [4003, 'logged out', ({ peer }: SessionAnswer) => bridge.registry.end(peer, 'logout')],
+    [4002, 'the session has expired', async ({ peer }: SessionAnswer) => bridge.registry.end(peer, 'expired')],
+    [4003, 'logged out', async ({ peer }: SessionAnswer) => bridge.registry.end(peer, 'logout')],
   ])('tells a browser by code %i that %s', async (code, reason, end) => {
     const { node, session } = await startBrowser('Alice')
     const closed = once(webSocketOf(node), 'close')
@@ -169,7 +169,7 @@ async function startTunnel(): Promise<{ address: string; sockets: Socket[]; free
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
   cleanups.push(() => {
-    for (const { near, far } of pairs) (near.destroy(), far.destroy())
+    for (const socket of pairs.flatMap(({ near, far }) => [near, far])) socket.destroy()
     server.close()
   })
   return {

@@ -36,12 +36,12 @@ export type Peer = Libp2p<{ ping: Ping }>
 /** What a test starts; `end` stops it all, last first. */
 export interface Bench {
   readonly cleanups: (() => Promise<unknown> | void)[]
-  startBridge(settings?: Readonly<Record<string, string>>): Promise<TestBridge>
+  readonly startBridge: (settings?: Readonly<Record<string, string>>) => Promise<TestBridge>
   /** The stack of a browser, logged in, with a reservation. `firstHop` dials another address than the one that the login gave. */
-  startBrowser(bridge: TestBridge, name: string, firstHop?: string): Promise<{ node: Peer; session: SessionAnswer }>
-  startNative(listen?: readonly string[]): Promise<Peer>
-  startNode(options: object): Promise<Peer>
-  end(): Promise<void>
+  readonly startBrowser: (bridge: TestBridge, name: string, firstHop?: string) => Promise<{ node: Peer; session: SessionAnswer }>
+  readonly startNative: (listen?: readonly string[]) => Promise<Peer>
+  readonly startNode: (options: object) => Promise<Peer>
+  readonly end: () => Promise<void>
 }
 
 export function createBench(): Bench {
@@ -79,13 +79,14 @@ export function createBench(): Bench {
         () => made.stop(),
       )
       const running = await made.start()
-      const token = (await running.tokens.ensureFirst())!.token
-      return { ...running, storage, token, stop: () => made.stop() }
+      const first = await running.tokens.ensureFirst()
+      if (first === undefined) throw new Error('a new bridge has no token')
+      return { ...running, storage, token: first.token, stop: () => made.stop() }
     },
     async startBrowser(bridge, name, firstHop) {
       const privateKey = await generateKeyPair('Ed25519')
       const session = await login(bridge, privateKey, name)
-      const listen = [`${firstHop ?? session.firstHops[0]!}/p2p-circuit`]
+      const listen = [firstHop, ...session.firstHops].flatMap((hop) => (hop === undefined ? [] : `${hop}/p2p-circuit`)).slice(0, 1)
       return { session, node: await startNode({ privateKey, addresses: { listen }, transports: [webSockets(), circuitRelayTransport()] }) }
     },
     startNative: (listen = []) => startNode({ addresses: { listen: [...listen] }, transports: [tcp(), circuitRelayTransport()] }),

@@ -1,5 +1,5 @@
 /** A bridge with a certificate of its own. The pairs in http/fixtures are self-signed, for localhost, good until 2126, and secret to nobody. */
-import { copyFile, mkdtemp, rm } from 'node:fs/promises'
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -78,6 +78,10 @@ describe('a renewed certificate', () => {
     const stop = watchCertificate(await readCertificate(options), options, (pair) => renewed.push(pair))
     await copyFile(fixture('second-cert.pem'), certFile)
     await vi.waitFor(() => expect(errors.length).toBeGreaterThan(1), { interval: 5 })
+    expect(renewed).toEqual([])
+    await writeFile(keyFile, '')
+    const before = errors.length
+    await vi.waitFor(() => expect(errors.length).toBeGreaterThan(before + 1), { interval: 5 })
     expect(renewed).toEqual([])
     await copyFile(fixture('second-key.pem'), keyFile)
     await vi.waitFor(() => expect(renewed).toHaveLength(1), { interval: 5 })

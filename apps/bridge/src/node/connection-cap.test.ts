@@ -10,7 +10,7 @@ describe('the cap on native connections', () => {
   it('refuses an address one connection too many, and lets it in again when one has closed', () => {
     const cap = createConnectionCap({ maxPerAddress: 2 })
     const first = connection('/ip4/192.0.2.1/tcp/4711')
-    expect([first, connection('/ip4/192.0.2.1/tcp/4712'), connection('/ip4/192.0.2.1/tcp/4713')].map(cap.admits)).toEqual([
+    expect([first, connection('/ip4/192.0.2.1/tcp/4712'), connection('/ip4/192.0.2.1/tcp/4713')].map((each) => cap.admits(each))).toEqual([
       true,
       true,
       false,
@@ -18,7 +18,10 @@ describe('the cap on native connections', () => {
     expect(cap.admits(connection('/ip4/192.0.2.2/tcp/4711'))).toBe(true)
     first.dispatchEvent(new Event('close'))
     first.dispatchEvent(new Event('close'))
-    expect([connection('/ip4/192.0.2.1/tcp/4714'), connection('/ip4/192.0.2.1/tcp/4715')].map(cap.admits)).toEqual([true, false])
+    expect([connection('/ip4/192.0.2.1/tcp/4714'), connection('/ip4/192.0.2.1/tcp/4715')].map((each) => cap.admits(each))).toEqual([
+      true,
+      false,
+    ])
   })
 
   it('does not count a connection that it refused', () => {

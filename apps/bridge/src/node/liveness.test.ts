@@ -24,9 +24,9 @@ interface Watched {
   readonly alice: Libp2p
   readonly connection: Connection
   /** Nothing passes any more, either way, and no socket closes: a cable was pulled, or the peer's process was stopped. */
-  freeze(): void
+  readonly freeze: () => void
   /** What the bridge sends does not arrive; what it is sent does. */
-  mute(): void
+  readonly mute: () => void
 }
 
 async function startWatched(withPing: boolean): Promise<Watched> {
@@ -57,8 +57,10 @@ async function startWatched(withPing: boolean): Promise<Watched> {
   await once(tunnel.listen(0, '127.0.0.1'), 'listening')
   const alice: Libp2p = await createLibp2p({ ...stack, transports: [tcp()], ...(withPing && { services: { ping: ping() } }) })
   cleanups.push(
-    () => void tunnel.close(),
-    () => void pairs.flat().forEach((socket) => socket.destroy()),
+    () => {
+      tunnel.close()
+    },
+    () => pairs.flat().forEach((socket) => socket.destroy()),
     () => bridge.stop(),
     () => liveness.stop(),
     () => alice.stop(),

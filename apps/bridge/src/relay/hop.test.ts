@@ -160,6 +160,14 @@ describe('the relay with stock clients', () => {
     expect(relay.circuits()).toEqual([])
   })
 
+  it('refuses a reservation when the session ended while it was made', async () => {
+    const answers = [true, false]
+    const { address, relay, log } = await startRelay({ mayReserve: () => answers.shift() ?? false })
+    const { node, connection } = await startRaw(address)
+    expect((await askHop(connection, { type: 'RESERVE' })).reply.status).toBe(STATUS.PERMISSION_DENIED)
+    expect([relay.hasReservation(node.peerId), log]).toEqual([false, []])
+  })
+
   it('ends the reservation with the last connection of its peer', async () => {
     const { address, relay, log } = await startRelay()
     const alice = await startPeer([`${address.toString()}/p2p-circuit`])
