@@ -72,7 +72,8 @@ describe('what cannot work is told in one line, with exit code 1', () => {
 })
 
 describe('tokens without a bridge', () => {
-  it('are made, shown once, listed and revoked by label', async () => {
+  // Several processes one after another, on a machine that may be busy.
+  it('are made, shown once, listed and revoked by label', { timeout: 30_000 }, async () => {
     const data = ['--data-dir', mkdtempSync(join(folder, 'tokens-'))]
     const limits = ['--label', 'Alice', '--expires', '30d', '--devices', '2', '--per-day', '1GB', '--rate', '2MB/s']
     const created = await footbridge(['token', 'create', ...limits, ...data])
