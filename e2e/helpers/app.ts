@@ -2,6 +2,7 @@
  * The web app as a person uses it: what is on the screen and what can be done, by accessible names. Every selector of the journeys stands here.
  */
 import { expect, type Locator, type Page } from '@playwright/test'
+import { readFile } from 'node:fs/promises'
 import { pattern, words } from './words.ts'
 
 export class App {
@@ -123,6 +124,34 @@ export class App {
   /** Waits until the whole of a file is on this device. */
   async complete(name: string, timeout = 60_000): Promise<void> {
     await expect(this.file(name).getByRole('button', { name: words('file_save_label', { name }) })).toBeVisible({ timeout })
+  }
+
+  /** Saves the identity under a passphrase; begins on any page. @returns the content of the file. */
+  async exportIdentity(passphrase: string): Promise<Buffer> {
+    await this.go('settings')
+    await this.page.getByRole('button', { name: words('identity_export') }).click()
+    await this.page.getByLabel(words('passphrase'), { exact: true }).fill(passphrase)
+    await this.page.getByLabel(words('passphrase_again')).fill(passphrase)
+    const download = this.page.waitForEvent('download')
+    await this.page.getByRole('button', { name: words('identity_export_do') }).click()
+    return await readFile(await (await download).path())
+  }
+
+  /** Opens the sheet that takes an identity, with the file chosen; `tryPassphrase` goes on. */
+  async beginImport(buffer: Buffer): Promise<void> {
+    await this.go('settings')
+    await this.page.getByRole('button', { name: words('identity_import') }).click()
+    await this.page.getByLabel(words('identity_file')).setInputFiles({ name: 'identity.json', mimeType: 'application/json', buffer })
+  }
+
+  async tryPassphrase(passphrase: string): Promise<void> {
+    await this.page.getByLabel(words('passphrase'), { exact: true }).fill(passphrase)
+    await this.page.getByRole('button', { name: words('identity_import_do'), exact: true }).click()
+  }
+
+  /** The way back in for a device that the bridge knows: after a logout, an import, or another device. */
+  get comeBack(): Locator {
+    return this.page.getByRole('button', { name: words('arrive_again') })
   }
 
   /** Saves a complete file and gives the path where the browser put it. */

@@ -2,7 +2,9 @@
  * A real bridge: the command a person runs, in a process of its own, on free ports and a data folder of its own.
  * Not here: what its other commands say (cli.ts).
  */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { get as getPlain } from 'node:http'
+import { get as getSecure } from 'node:https'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +14,7 @@ export const FOOTBRIDGE = ['node', 'apps/bridge/bin/footbridge.mjs'] as const
 export const LOGIN_LINK = /https?:\/\/[^\s#]+\/#token=fb1_[A-Za-z0-9_-]{43}/
 
 export interface Bridge {
-  /** `http://localhost:<port>`: what browsers open. */
+  /** `http://localhost:<port>`, or `https:` with `--tls-cert`: what browsers open. */
   readonly origin: string
   readonly port: number
   readonly p2pPort: number
@@ -25,31 +27,35 @@ export interface Bridge {
   /** The bridge's own address for native peers. */
   address(): Promise<string>
   stop(): Promise<Exit>
-  /** Stops and starts again on the same ports and data. */
+  /** Ends it without a goodbye, as a power cut does. */
+  kill(): Promise<Exit>
+  /** Stops it if it runs, and starts it on the same ports and data. Ends once it answers. */
   restart(): Promise<void>
   /** Stops and removes the data. */
   remove(): Promise<void>
 }
 
-/** @param flags further flags, such as `--guests`. */
+/** @param flags further flags, such as `--guests`; with `--tls-cert <file>` that certificate is trusted here. */
 export async function startBridge(flags: readonly string[] = []): Promise<Bridge> {
   const dataDir = await mkdtemp(join(tmpdir(), 'footbridge-e2e-'))
   const [port, p2pPort] = [await freePort(), await freePort()]
-  const origin = `http://localhost:${port}`
+  const certificate = flags.includes('--tls-cert') ? await readFile(flags[flags.indexOf('--tls-cert') + 1] ?? '', 'utf8') : undefined
+  const origin = `${certificate === undefined ? 'http' : 'https'}://localhost:${port}`
+  const read = (path: string): Promise<string | undefined> => getText(origin + path, certificate)
   let child = await launch()
 
   async function launch(): Promise<Child> {
     const ports = ['--port', String(port), '--p2p-port', String(p2pPort)]
     const started = new Child([...FOOTBRIDGE, ...ports, '--data-dir', dataDir, ...flags])
     await Promise.race([
-      answers(`${origin}/healthz`),
+      answers(() => read('/healthz'), `${origin}/healthz`),
       started.exited.then(({ code, output }) => Promise.reject(new Error(`the bridge ended with ${String(code)}:\n${output}`))),
     ])
     return started
   }
 
   const address = async (): Promise<string> => {
-    const { peer } = (await (await fetch(`${origin}/api/v1/bridge`)).json()) as { peer: string }
+    const { peer } = JSON.parse((await read('/api/v1/bridge')) ?? '{}') as { peer: string }
     return `/ip4/127.0.0.1/tcp/${p2pPort}/p2p/${peer}`
   }
   return {
@@ -66,6 +72,7 @@ export async function startBridge(flags: readonly string[] = []): Promise<Bridge
     address,
     circuitAddress: async (peer) => `${await address()}/p2p-circuit/p2p/${peer}`,
     stop: () => child.stop(),
+    kill: () => child.stop('SIGKILL'),
     restart: async () => {
       await child.stop()
       child = await launch()
@@ -86,13 +93,28 @@ export async function freePort(): Promise<number> {
   return port
 }
 
-/** Polls until `url` answers 200: there is no event to wait for before a server listens. */
-async function answers(url: string, timeoutMs = 20_000): Promise<void> {
+/** The body of an answer 200, undefined for anything else. fetch() cannot be told of a certificate. */
+function getText(url: string, certificate: string | undefined): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const options = { agent: false, timeout: 5_000 }
+    const request = certificate === undefined ? getPlain(url, options) : getSecure(url, { ...options, ca: certificate })
+    request.once('error', () => resolve(undefined))
+    request.once('timeout', () => request.destroy())
+    request.once('response', (response) => {
+      let body = ''
+      response.setEncoding('utf8')
+      response.on('data', (chunk: string) => (body += chunk))
+      response.once('close', () => resolve(response.complete && response.statusCode === 200 ? body : undefined))
+    })
+  })
+}
+
+/** Polls until `read` gives something: there is no event to wait for before a server listens. */
+async function answers(read: () => Promise<string | undefined>, what: string, timeoutMs = 20_000): Promise<void> {
   const deadline = performance.now() + timeoutMs
   while (performance.now() < deadline) {
-    const response = await fetch(url).catch(() => undefined)
-    if (response?.ok === true) return
+    if ((await read()) !== undefined) return
     await new Promise((resolve) => setTimeout(resolve, 25))
   }
-  throw new Error(`${url} did not answer in ${timeoutMs} ms`)
+  throw new Error(`${what} did not answer in ${timeoutMs} ms`)
 }

@@ -1,0 +1,157 @@
+/**
+ * One person, many places: two tabs, two browsers with one identity, a bridge that dies and comes back, a bridge under TLS.
+ */
+import { join } from 'node:path'
+import { root } from '../../scripts/steps.ts'
+import { createToken, listPeers } from '../helpers/cli.ts'
+import { App } from '../helpers/app.ts'
+import { words } from '../helpers/words.ts'
+import { expect, test, type Person } from './fixtures.ts'
+
+const PASSPHRASE = 'a lantern by the water'
+
+/** Gives the browser of `to` the identity of `from`; it then stands before the bridge and is not logged in. */
+async function carryIdentity(from: Person, to: Person): Promise<void> {
+  await to.app.beginImport(await from.app.exportIdentity(PASSPHRASE))
+  await to.app.tryPassphrase(PASSPHRASE)
+  await expect(to.app.comeBack).toBeVisible()
+}
+
+test('a second tab says that another holds the peer, shows what is kept, and takes over when that one closes', async ({
+  bridge,
+  person,
+}) => {
+  const [alice, bob] = [await person('alice'), await person('bob')]
+  await alice.app.open('bob')
+  await alice.app.say('from the first tab')
+  await bob.app.open('alice')
+  await expect(bob.app.message('from the first tab')).toBeVisible()
+
+  const page = await alice.context.newPage()
+  const second = new App(page)
+  await page.goto(`${bridge.origin}/people/${bob.peer}`)
+  await expect(second.hop('hop_other_tab')).toBeVisible()
+  await expect(second.troubles).toContainText(words('trouble_other_tab'))
+  await expect(second.message('from the first tab')).toBeVisible()
+  await alice.app.online()
+
+  await alice.page.close()
+  await second.online()
+  await expect(second.troubles).not.toContainText(words('trouble_other_tab'))
+  await bob.app.say('to whichever tab is there')
+  await expect(second.message('to whichever tab is there')).toBeVisible()
+})
+
+test('an identity moves to another browser in a file, which opens with its passphrase and with no other', async ({ bridge, person }) => {
+  const [alice, other] = [await person('alice'), await person('other')]
+  const file = await alice.app.exportIdentity(PASSPHRASE)
+  await alice.context.close()
+
+  await other.app.beginImport(file)
+  await other.app.tryPassphrase('a lantern by the road')
+  await expect(other.app.trouble).toHaveText(words('error_passphrase_wrong'))
+  await other.app.tryPassphrase(PASSPHRASE)
+  await other.app.comeBack.click()
+  await other.app.online()
+
+  await other.app.go('settings')
+  await expect(other.page.getByText(alice.peer, { exact: true }).first()).toBeVisible()
+  // Here once, on her token; the identity that the browser had before is gone.
+  await expect
+    .poll(async () => (await listPeers(bridge)).map(({ peer, tokenId }) => [peer, tokenId]))
+    .toEqual([[alice.peer, alice.token.id]])
+})
+
+test('of two devices with one identity the newer one stays; the older one says so, keeps still, and can take it back', async ({
+  person,
+}) => {
+  const [alice, other, bob] = [await person('alice'), await person('other'), await person('bob')]
+  await carryIdentity(alice, other)
+  await other.app.comeBack.click()
+  await other.app.online()
+  await expect(alice.app.trouble).toHaveText(words('error_other_device'))
+
+  const tries: string[] = []
+  alice.page.on('request', (request) => request.url().includes('/api/') && tries.push(request.url()))
+  alice.page.on('websocket', (socket) => tries.push(socket.url()))
+  // What wakes a device that is merely away.
+  await alice.page.evaluate(() => {
+    dispatchEvent(new Event('offline'))
+    dispatchEvent(new Event('online'))
+    document.dispatchEvent(new Event('visibilitychange'))
+  })
+  // The newer device has kept its own profile.
+  await bob.app.open('other')
+  await bob.app.say('to the newer one')
+  await other.app.go('people')
+  await other.app.open('bob')
+  await expect(other.app.message('to the newer one')).toBeVisible()
+  await expect(bob.app.log.getByText(words('status_delivered'))).toBeVisible()
+  await expect(alice.app.trouble).toHaveText(words('error_other_device'))
+  expect(tries).toEqual([])
+
+  await alice.app.comeBack.click()
+  await alice.app.online()
+  await expect(other.app.trouble).toHaveText(words('error_other_device'))
+  await bob.app.say('to the first one again')
+  await alice.app.go('people')
+  await alice.app.open('bob')
+  await expect(alice.app.message('to the first one again')).toBeVisible()
+})
+
+test('a bridge that was killed and is back finds its people by itself, and what waited is delivered', async ({ bridge, person }, info) => {
+  const [alice, bob] = [await person('alice'), await person('bob')]
+  // With a direct path they would not need the bridge for this.
+  await alice.context.addInitScript(() => Reflect.deleteProperty(globalThis, 'RTCPeerConnection'))
+  await alice.page.reload()
+  await alice.app.online()
+  await alice.app.open('bob')
+  await alice.app.say('before')
+  await expect(alice.app.log.getByText(words('status_delivered'))).toBeVisible()
+  for (const { page } of [alice, bob]) await page.evaluate(() => Object.assign(globalThis, { sameDocument: true }))
+
+  await bridge.kill()
+  for (const { app } of [alice, bob]) await expect(app.hop('hop_away')).toBeVisible()
+  await alice.app.say('for when it is back')
+  await expect(alice.app.log.getByText(words('status_waiting', { name: 'bob' }))).toBeVisible()
+
+  await bridge.restart()
+  const startedAt = performance.now()
+  const online = async ({ name, app }: Person): Promise<void> => {
+    await app.hop('hop_online').waitFor({ timeout: 30_000 })
+    const description = `${name} online ${Math.round(performance.now() - startedAt)} ms after the bridge answered`
+    info.annotations.push({ type: 'measured', description })
+    process.stdout.write(`      ${description}\n`)
+  }
+  await Promise.all([online(alice), online(bob)])
+  await bob.app.open('alice')
+  await expect(bob.app.message('for when it is back')).toBeVisible({ timeout: 30_000 })
+  await expect(alice.app.log.getByText(words('status_waiting', { name: 'bob' }))).toHaveCount(0)
+  await expect(alice.app.log.getByText(words('status_delivered'))).toBeVisible()
+  for (const { page } of [alice, bob]) expect(await page.evaluate(() => 'sameDocument' in globalThis)).toBe(true)
+})
+
+test.describe('under TLS', () => {
+  const fixture = (name: string): string => join(root, 'apps/bridge/src/http/fixtures', name)
+  test.use({
+    bridgeFlags: ['--tls-cert', fixture('first-cert.pem'), '--tls-key', fixture('first-key.pem')],
+    // The certificate is signed by nobody.
+    ignoreHTTPSErrors: true,
+  })
+
+  test('a login works, and the first hop is wss', async ({ bridge, page, person }) => {
+    const sockets: string[] = []
+    page.on('websocket', (socket) => sockets.push(socket.url()))
+    const bob = await person('bob')
+    const { link } = await createToken(bridge, 'charlie')
+    expect(link).toMatch(/^https:/)
+    await new App(page).arrive(link, 'charlie')
+    expect(sockets.length).toBeGreaterThan(0)
+    expect(sockets.filter((url) => !url.startsWith(`wss://localhost:${bridge.port}/`))).toEqual([])
+
+    await bob.app.go('network')
+    await expect(bob.page.getByText(new RegExp(`^/dns/localhost/tcp/${bridge.port}/(tls|wss)(/ws)?/p2p/`))).toBeVisible()
+    await bob.app.go('people')
+    await expect(bob.app.here('charlie')).toBeVisible()
+  })
+})
