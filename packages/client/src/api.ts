@@ -212,6 +212,8 @@ export interface Footbridge {
   /** Tries to make the path to this peer direct now. */
   upgrade(peer: string): void
   storageUse(): Promise<StorageUse>
+  /** Origin of the bridge that this device logs in at: that of the page, unless a login link named another. */
+  bridgeUrl(): string
   /** Addresses at which others can dial this peer. */
   addresses(): readonly string[]
   /** Replaces the identity by an exported one; logged out afterwards. @throws FootbridgeError `passphrase_wrong` */

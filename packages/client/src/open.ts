@@ -281,6 +281,7 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
         messages: count,
       }
     },
+    bridgeUrl: () => bridgeUrl,
     addresses: () => running?.addresses() ?? [],
     async importIdentity(exported, passphrase) {
       requireLead()

@@ -256,6 +256,7 @@ export function createFakeFootbridge(scenario: string): Footbridge {
       blobBytes: 388_000_000,
       messages: 1204,
     }),
+    bridgeUrl: () => location.origin,
     addresses: () => session.relayAddresses.map((address) => `${address}/p2p-circuit/p2p/${ME}`),
     importIdentity: async () => {
       await pause(300)
