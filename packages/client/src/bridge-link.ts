@@ -43,6 +43,8 @@ export interface BridgeLinkParts {
   readonly onOnline: () => void
   /** The bridge no longer lists these peers. */
   readonly onGone: (peers: readonly string[]) => void
+  /** The bridge tells of these peers anew: they have another name, or came again, perhaps on another device. */
+  readonly onNews: (peers: readonly string[]) => void
   /** Another device came with this identity: this one is out, and stays out until its person comes in again. */
   readonly onReplaced: () => void
 }
@@ -65,7 +67,18 @@ export interface BridgeLink {
   stop(): Promise<void>
 }
 
-export function createBridgeLink({ kept, node, key, http, random, heardAt, onOnline, onGone, onReplaced }: BridgeLinkParts): BridgeLink {
+export function createBridgeLink({
+  kept,
+  node,
+  key,
+  http,
+  random,
+  heardAt,
+  onOnline,
+  onGone,
+  onNews,
+  onReplaced,
+}: BridgeLinkParts): BridgeLink {
   const { self, people, log, now } = kept
   const { bridgeUrl } = http
   const closing = new AbortController()
@@ -190,7 +203,10 @@ export function createBridgeLink({ kept, node, key, http, random, heardAt, onOnl
     try {
       const stream = await link.newStream(PRESENCE_PROTOCOL, { signal: AbortSignal.timeout(STREAM_TIMEOUT_MS) })
       const client = createPresenceClient(stream, {
-        peers: (rows, reset) => people.presence(rows, reset),
+        peers(rows, reset) {
+          people.presence(rows, reset)
+          if (!reset) onNews(rows.map((row) => row.peer))
+        },
         gone(peers) {
           people.gone(peers)
           onGone(peers)

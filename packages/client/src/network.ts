@@ -79,6 +79,8 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
       fetcher.sourcesChanged()
     },
     onGone: (peers) => peers.forEach((peer) => paths.doubt(peer)),
+    // A direct connection to the device that they left looks alive for many seconds.
+    onNews: (peers) => peers.forEach((peer) => paths.doubt(peer)),
     // Who talks with this device directly would not find the other one.
     onReplaced: () => paths.leave(),
   })
