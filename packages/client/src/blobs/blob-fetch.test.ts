@@ -77,7 +77,7 @@ interface Run {
   readonly pool: BlockPool
   readonly refused: string[]
   readonly done: Promise<void>
-  /** Resolves when so many bytes are verified. */
+  /** Resolves when so many bytes are stored. */
   readonly progressed: (bytes: number) => Promise<void>
   readonly stop: () => void
 }
@@ -96,7 +96,7 @@ function run(store: BlobStore, record: BlobRecord, peers: Record<string, BlockPo
     refused: [],
   })
   const bytesDone = writable(0)
-  const done = fetchBlob(record, { store, pool, signal: stop.signal, now: Date.now, onProgress: (bytes) => bytesDone.set(bytes) })
+  const done = fetchBlob(record, { store, pool, signal: stop.signal, onProgress: (bytes) => bytesDone.set(bytes) })
   return {
     pool,
     refused,
@@ -138,6 +138,33 @@ test('a block that does not match is refused and asked of somebody else', async 
   await fetch.done
   expect(fetch.refused).toEqual(['bob'])
   expect((await store.get(record.cid))?.state).toBe('complete')
+})
+
+test('only what is stored counts as done', async () => {
+  const { source, record } = await offered(3 * MEBIBYTE)
+  const store = await openStore()
+  await store.put(record)
+  const disk = Promise.withResolvers<void>()
+  const asked = Promise.withResolvers<void>()
+  let isStored = false
+  const slow: BlobStore = {
+    ...store,
+    async putBlocks(blocks) {
+      // The root is written at once: the leaves stand in it.
+      if (blocks.some(({ bytes }) => bytes.length === MEBIBYTE)) {
+        asked.resolve()
+        await disk.promise
+        isStored = true
+      }
+      return store.putBlocks(blocks)
+    },
+  }
+  const fetch = run(slow, record, { bob: sourceOf(source, () => 'good') })
+  const early = fetch.progressed(1).then(() => isStored)
+  await asked.promise
+  disk.resolve()
+  expect(await early).toBe(true)
+  await fetch.done
 })
 
 test('after a stop it goes on with the blocks that are not here yet', async () => {

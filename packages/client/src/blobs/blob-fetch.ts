@@ -10,45 +10,52 @@ import type { BlockPool } from './block-pool.ts'
 
 /** Blocks asked for or waiting to be written: two transactions' worth of memory. */
 export const MAX_BLOCKS_IN_MEMORY = 2 * BLOCKS_PER_TRANSACTION
-/** A slow source's blocks are written this often, so that a reload loses little. */
-const FLUSH_AFTER_MS = 1_000
-
 export interface BlobFetchParts {
   readonly store: BlobStore
   readonly pool: BlockPool
   readonly signal: AbortSignal
-  readonly now: () => number
-  /** Bytes of the file that are verified and here, or about to be written. */
+  /** Bytes of the file that are verified and stored. */
   readonly onProgress: (bytesDone: number) => void
 }
 
 /** Resolves when the blob is complete and stored. @throws FootbridgeError `protocol_violation`, `storage_full`, `aborted` */
-export async function fetchBlob(record: BlobRecord, { store, pool, signal, now, onProgress }: BlobFetchParts): Promise<void> {
+export async function fetchBlob(record: BlobRecord, { store, pool, signal, onProgress }: BlobFetchParts): Promise<void> {
   const leaves = record.leaves.length > 0 ? record.leaves : await discover(record, store, pool)
   const present = await store.present(leaves.map((leaf) => leaf.cid))
   let bytesDone = leaves.reduce((sum, leaf) => sum + (present.has(leaf.cid) ? leaf.size : 0), 0)
   onProgress(bytesDone)
 
+  // Group commit: what arrives while one transaction runs goes into the next. Only what is stored counts as done, so a reload takes nothing back.
   let batch: { cid: string; bytes: Uint8Array }[] = []
-  let lastFlush = now()
-  let writing: Promise<void> = Promise.resolve()
-  const flush = (): Promise<void> => {
-    const full = batch
-    batch = []
-    lastFlush = now()
-    writing = writing.then(() => (full.length === 0 ? undefined : store.putBlocks(full)))
-    return writing
+  let writing: Promise<void> | undefined
+  let failure: { readonly error: unknown } | undefined
+  const writeAll = async (): Promise<void> => {
+    while (batch.length > 0) {
+      const full = batch
+      batch = []
+      await store.putBlocks(full)
+      bytesDone += full.reduce((sum, block) => sum + block.bytes.length, 0)
+      onProgress(bytesDone)
+    }
+  }
+  const write = (): Promise<void> =>
+    (writing ??= writeAll()
+      .catch((error: unknown) => void (failure ??= { error }))
+      .finally(() => (writing = undefined)))
+  const written = async (): Promise<void> => {
+    await write()
+    if (failure) throw failure.error
   }
 
   const missing = uniqueLeaves(leaves).filter((leaf) => !present.has(leaf.cid))
   const one = async (leaf: Leaf): Promise<void> => {
     const bytes = await pool.get(CID.parse(leaf.cid))
     if (bytes.length !== leaf.size) throw new FootbridgeError('protocol_violation', "a block is not as long as the file's tree says")
+    if (failure) throw failure.error
     batch.push({ cid: leaf.cid, bytes })
-    bytesDone += leaf.size
-    onProgress(bytesDone)
-    // Waiting here keeps a worker from asking for more than can be written.
-    if (batch.length >= BLOCKS_PER_TRANSACTION || now() - lastFlush > FLUSH_AFTER_MS) await flush()
+    // Waiting keeps a worker from asking for more than can be written.
+    if (batch.length >= BLOCKS_PER_TRANSACTION) await written()
+    else void write()
   }
 
   const queue = missing.values()
@@ -62,7 +69,7 @@ export async function fetchBlob(record: BlobRecord, { store, pool, signal, now, 
     await Promise.all(Array.from({ length: Math.min(MAX_BLOCKS_IN_MEMORY / 2, missing.length) }, worker))
   } finally {
     // What was verified is kept also when the fetch is paused or fails.
-    await flush()
+    await written()
   }
   await store.update(record.cid, (current) => ({ ...current, state: 'complete', leaves }))
 }

@@ -8,7 +8,7 @@ import type { BlobRequester } from '@footbridge/protocols/blob/blob-requester'
 import { isFootbridgeError, type FootbridgeError } from '@footbridge/shared/errors'
 import { MAX_OUTSTANDING_BLOCKS } from '@footbridge/shared/limits'
 
-/** Sources in use at a time: each may have 4 MiB on the way to us. */
+/** Sources in use at a time: each may have 8 MiB on the way to us. */
 const MAX_ACTIVE_SOURCES = 3
 const MAX_REST_MS = 30_000
 

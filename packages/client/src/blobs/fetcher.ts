@@ -108,7 +108,7 @@ export function createFetcher(parts: FetcherParts): Fetcher {
     transfers.report(cid, { state: 'waiting', bytesTotal: record.size, error: undefined })
     try {
       const onProgress = (bytesDone: number): void => transfers.report(cid, { bytesDone, bytesPerSecond: speed(bytesDone) })
-      await fetchBlob(record, { store, pool, signal: job.stop.signal, now, onProgress })
+      await fetchBlob(record, { store, pool, signal: job.stop.signal, onProgress })
       log.info(`Received ${record.name || cid}`)
       transfers.report(cid, { state: 'complete', bytesDone: record.size, bytesPerSecond: 0 })
       parts.onComplete(cid)
