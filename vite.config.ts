@@ -19,34 +19,38 @@ const messages = {
   emitReadme: false,
 }
 
-// The compiler leaves timers of 30 s behind, for which vitest would wait at its end: here it works in a process of its own that is ended.
-const isTest = process.env['VITEST'] !== undefined
-if (isTest) {
+/** The compiler leaves timers of 30 s behind, for which a build and vitest would wait at their end: there it works in a process that is ended. */
+function compileMessages(): void {
   const program = `import { compile } from '@inlang/paraglide-js'; await compile(${JSON.stringify(messages)}); process.exit()`
   execFileSync(process.execPath, ['--input-type=module', '--eval', program], { cwd: here('.'), stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
-export default defineConfig({
-  root: here('apps/web'),
-  plugins: [
-    isTest ? [] : paraglideVitePlugin(messages),
-    svelte(),
-    // Our own service worker; the plugin builds it and tells it the names of the built files.
-    VitePWA({
-      strategies: 'injectManifest',
-      srcDir: 'src',
-      filename: 'service-worker.ts',
-      injectRegister: false,
-      manifest: false,
-      injectManifest: { globPatterns: ['**/*.{js,css,html,woff2,svg,png,webmanifest}'] },
-    }),
-  ],
-  server: { proxy: { '/api': 'http://127.0.0.1:8080', '/ws': { target: 'http://127.0.0.1:8080', ws: true } } },
-  // The manifest tells the size budgets which chunk is which (.size-limit.mjs).
-  build: { outDir: here('apps/web/dist'), emptyOutDir: true, target: 'es2023', manifest: true, modulePreload: { polyfill: false } },
-  test: {
-    root: here('.'),
-    include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'e2e/helpers/**/*.test.ts'],
-    environment: 'node',
-  },
+export default defineConfig(({ command }) => {
+  // Only the development server watches the messages.
+  const isWatching = command === 'serve' && process.env['VITEST'] === undefined
+  if (!isWatching) compileMessages()
+  return {
+    root: here('apps/web'),
+    plugins: [
+      isWatching ? paraglideVitePlugin(messages) : [],
+      svelte(),
+      // Our own service worker; the plugin builds it and tells it the names of the built files.
+      VitePWA({
+        strategies: 'injectManifest',
+        srcDir: 'src',
+        filename: 'service-worker.ts',
+        injectRegister: false,
+        manifest: false,
+        injectManifest: { globPatterns: ['**/*.{js,css,html,woff2,svg,png,webmanifest}'] },
+      }),
+    ],
+    server: { proxy: { '/api': 'http://127.0.0.1:8080', '/ws': { target: 'http://127.0.0.1:8080', ws: true } } },
+    // The manifest tells the size budgets which chunk is which (.size-limit.mjs).
+    build: { outDir: here('apps/web/dist'), emptyOutDir: true, target: 'es2023', manifest: true, modulePreload: { polyfill: false } },
+    test: {
+      root: here('.'),
+      include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'e2e/helpers/**/*.test.ts'],
+      environment: 'node',
+    },
+  }
 })

@@ -94,6 +94,7 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
     hasWebRtc: rtc.transports.length > 0,
     networkName,
     bridgeAddress: () => bridge.address(),
+    identify: (connection) => node.identify(connection),
     onUsable(peer, isBetter) {
       outbox.kick(peer)
       if (isBetter) fetcher.pathChanged(peer)

@@ -38,6 +38,8 @@ export interface FootbridgeNode {
   /** Dials the bridge at one of these addresses, first that answers; an open connection is reused. */
   dialBridge(addresses: readonly string[], signal: AbortSignal): Promise<Connection>
   readonly reserve: Reserve
+  /** Asks a peer what it speaks; libp2p tells the answer as `peer:identify`. */
+  identify(connection: Connection): Promise<unknown>
   bridgeConnections(bridge: PeerId): Connection[]
 }
 
@@ -84,6 +86,7 @@ export async function createNode({ key, transports, listen, logger }: NodeParts)
 
   return {
     libp2p,
+    identify: (connection) => libp2p.services.identify.identify(connection),
     reserve: createReserve(transportManager, store),
     async dialBridge(addresses, signal) {
       const targets: Multiaddr[] = addresses.map((address) => multiaddr(address))

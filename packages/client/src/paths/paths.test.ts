@@ -37,6 +37,9 @@ interface Scene {
   /** A connection that appears by itself. */
   open(kind: 'circuit' | 'webrtc', direction?: 'inbound' | 'outbound'): Fake
   identify(): void
+  /** What the peer store knows; empty before identify. */
+  protocols: string[]
+  identified: number
 }
 
 const started: Paths[] = []
@@ -95,13 +98,15 @@ function scene({ own = lower, peer = higher, speaksWebRtc = true } = {}): Scene 
       tell('connection:open', connection)
       return connection
     },
+    protocols: speaksWebRtc ? ['/webrtc-signaling/0.0.1'] : ['/ipfs/ping/1.0.0'],
+    identified: 0,
     identify: () => tell('peer:identify', { peerId: peer }),
     paths: createPaths({
       libp2p: {
         peerId: own,
         addEventListener: events.addEventListener.bind(events),
         removeEventListener: events.removeEventListener.bind(events),
-        peerStore: { get: async () => ({ protocols: speaksWebRtc ? ['/webrtc-signaling/0.0.1'] : [] }) },
+        peerStore: { get: async () => ({ protocols: here.protocols }) },
         dial: (address: Multiaddr, options: { signal?: AbortSignal; force?: boolean }) => {
           here.dials.push({ address: address.toString(), force: options.force === true })
           return here.dial(address, options.signal)
@@ -125,6 +130,11 @@ function scene({ own = lower, peer = higher, speaksWebRtc = true } = {}): Scene 
       hasWebRtc: true,
       networkName: () => 'wifi',
       bridgeAddress: () => here.bridgeAddress,
+      identify: async () => {
+        here.identified++
+        here.protocols = ['/webrtc-signaling/0.0.1']
+        here.identify()
+      },
       onUsable: (id, isBetter) => here.usable.push([id, isBetter]),
     }),
   }
@@ -221,7 +231,7 @@ test.each(['outbound', 'inbound'] as const)('a phantom (%s) is never used, and e
     phantom.answers = false
     return phantom
   }
-  here.dial = async () => appear()
+  if (direction === 'outbound') here.dial = async () => appear()
   if (direction === 'outbound') here.identify()
   else appear()
   await moment()
@@ -295,15 +305,15 @@ test('failures are remembered for the network, and each in a row waits longer', 
   expect(here.shown()).toMatchObject({ upgrade: { state: 'failed', retryAt: expect.any(Number) } })
   expect(here.failures.get(`wifi ${here.id}`)).toMatchObject({ failures: 1 })
   here.identify()
-  await vi.advanceTimersByTimeAsync(29_000)
-  expect(here.dials, 'not before thirty seconds').toHaveLength(1)
-  await vi.advanceTimersByTimeAsync(2_000)
+  await vi.advanceTimersByTimeAsync(4_500)
+  expect(here.dials, 'not before five seconds').toHaveLength(1)
+  await vi.advanceTimersByTimeAsync(1_000)
   expect(here.dials).toHaveLength(2)
   expect(here.failures.get(`wifi ${here.id}`)).toMatchObject({ failures: 2 })
-  await vi.advanceTimersByTimeAsync(115_000)
-  expect(here.dials, 'not before two minutes').toHaveLength(2)
+  await vi.advanceTimersByTimeAsync(18_000)
+  expect(here.dials, 'not before twenty seconds').toHaveLength(2)
   here.dial = async () => here.open('webrtc')
-  await vi.advanceTimersByTimeAsync(6_000)
+  await vi.advanceTimersByTimeAsync(3_000)
   expect([here.dials.length, here.shown()?.kind, here.failures.size]).toEqual([3, 'direct', 0])
 })
 
@@ -337,4 +347,14 @@ test('after a stop nothing is measured, dialled or heard', async () => {
   here.identify()
   await vi.advanceTimersByTimeAsync(10 * 60_000)
   expect([here.dials.length, here.circuit.pings]).toEqual([1, pings])
+})
+
+test('a peer whose identify was lost is asked again, and then dialled', async () => {
+  const here = scene()
+  here.protocols = []
+  here.open('circuit')
+  await vi.advanceTimersByTimeAsync(1_900)
+  expect([here.identified, here.dials.length]).toEqual([0, 0])
+  await vi.advanceTimersByTimeAsync(200)
+  expect([here.identified, here.dials.length]).toEqual([1, 1])
 })

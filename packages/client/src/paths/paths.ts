@@ -25,6 +25,8 @@ const DIAL_TIMEOUT_MS = 15_000
 const UPGRADE_TIMEOUT_MS = 15_000
 const PROOF_TIMEOUT_MS = 5_000
 const MEASURE_EVERY_MS = 15_000
+/** libp2p identifies a peer once, when a connection opens, and tells nobody when that failed: one circuit in fifteen or so stayed relayed. */
+const IDENTIFY_GRACE_MS = 2_000
 /** After a direct connection ended: the other page may be starting up. */
 const REDIAL_MS = 1_000
 
@@ -40,6 +42,8 @@ export interface PathsParts {
   readonly networkName: () => string
   /** The bridge's address to dial circuits through, ending in /p2p/<bridge>; undefined while away. */
   readonly bridgeAddress: () => string | undefined
+  /** Asks the peer what it speaks; ends in a `peer:identify` event. */
+  readonly identify: (connection: Connection) => Promise<unknown>
   /** A peer has become reachable, or (`isBetter`) reachable directly: waiting messages may go. */
   readonly onUsable: (peer: string, isBetter: boolean) => void
 }
@@ -125,7 +129,7 @@ export function createPaths(parts: PathsParts): Paths {
     const id = path.peer.toString()
     if (isDirect(path) || isTrying(path) || best(path) === undefined) return
     const failure = await upgrades.get(parts.networkName(), id)
-    const supports = await speaksSignalling(path.peer)
+    const supports = (await protocolsOf(path.peer)).includes(SIGNALLING_PROTOCOL)
     if (isDirect(path) || isTrying(path)) return
     const decision = decideUpgrade(
       {
@@ -180,14 +184,20 @@ export function createPaths(parts: PathsParts): Paths {
 
   const retryLater = (path: PeerPath, ms: number): void => {
     clearTimeout(path.retryTimer)
-    path.retryTimer = setTimeout(() => void tryUpgrade(path, false).catch(() => undefined), ms)
+    path.retryTimer = setTimeout(() => void seekDirect(path).catch(() => undefined), ms)
   }
 
-  /** Known from identify; asked for again when that is still under way. */
-  const speaksSignalling = async (peer: PeerId): Promise<boolean> => {
-    const known = await libp2p.peerStore.get(peer).catch(() => undefined)
-    return known?.protocols.includes(SIGNALLING_PROTOCOL) === true
+  /** Tries, or first finds out whether there is anything to try. */
+  const seekDirect = async (path: PeerPath): Promise<void> => {
+    const connection = best(path)
+    if (connection === undefined || isDirect(path) || isTrying(path)) return
+    if ((await protocolsOf(path.peer)).length > 0) return tryUpgrade(path, false)
+    await parts.identify(connection)
   }
+
+  /** Known from identify; empty while it is under way or failed. */
+  const protocolsOf = async (peer: PeerId): Promise<readonly string[]> =>
+    (await libp2p.peerStore.get(peer).catch(() => undefined))?.protocols ?? []
 
   const onOpen = ({ detail: connection }: CustomEvent<Connection>): void => {
     if (!isCircuit(connection) && !isWebRtc(connection)) return
@@ -208,6 +218,7 @@ export function createPaths(parts: PathsParts): Paths {
       log.info(`Path to ${people.nameOf(path.peer.toString())} goes through the bridge`)
     }
     show(path)
+    if (isFirst) retryLater(path, IDENTIFY_GRACE_MS)
     void liveness.measure(path)
     parts.onUsable(path.peer.toString(), false)
   }
@@ -244,7 +255,10 @@ export function createPaths(parts: PathsParts): Paths {
   libp2p.addEventListener('connection:close', onClose)
   libp2p.addEventListener('peer:identify', onIdentify)
   const timer = setInterval(() => {
-    for (const path of paths.values()) void liveness.measure(path)
+    for (const path of paths.values()) {
+      void liveness.measure(path)
+      if (path.upgrade.state === 'idle') void seekDirect(path).catch(() => undefined)
+    }
   }, MEASURE_EVERY_MS)
 
   const dialCircuit = async (id: string, signal: AbortSignal | undefined): Promise<Connection> => {

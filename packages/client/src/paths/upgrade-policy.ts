@@ -10,7 +10,8 @@ export const MAX_CONCURRENT_ATTEMPTS = 3
 /** Direct connections held at a time. */
 export const MAX_DIRECT_CONNECTIONS = 30
 
-const FIRST_RETRY_MS = 30_000
+/** Some first attempts fail for no reason that lasts. */
+const FIRST_RETRY_MS = 5_000
 const MAX_RETRY_MS = 60 * 60_000
 
 export interface UpgradeFacts {
