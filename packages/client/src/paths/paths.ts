@@ -21,12 +21,17 @@ import { decideUpgrade, retryDelayMs } from './upgrade-policy.ts'
 
 const SIGNALLING_PROTOCOL = '/webrtc-signaling/0.0.1'
 const DIAL_TIMEOUT_MS = 15_000
-/** SDP and ICE over a slow relay; libp2p's own limit for an address is the same. */
-const UPGRADE_TIMEOUT_MS = 15_000
+/**
+ * SDP and ICE over a slow relay take a few round trips of each. One dial in ten or so hangs for no reason that lasts (also seen with stock js-libp2p,
+ * ICE connected all the while), so it is better to give up soon and dial again.
+ */
+const UPGRADE_TIMEOUT_MS = 8_000
 const PROOF_TIMEOUT_MS = 5_000
 const MEASURE_EVERY_MS = 15_000
-/** libp2p identifies a peer once, when a connection opens, and tells nobody when that failed: one circuit in fifteen or so stayed relayed. */
+/** libp2p identifies a peer once, when a connection opens, and tells nobody when that failed. */
 const IDENTIFY_GRACE_MS = 2_000
+/** Until the next look when a try is not allowed for another reason than its own failure. */
+const BUSY_MS = 5_000
 /** After a direct connection ended: the other page may be starting up. */
 const REDIAL_MS = 1_000
 
@@ -147,7 +152,8 @@ export function createPaths(parts: PathsParts): Paths {
     if (decision === 'leave-to-other') return setUpgrade(path, { state: 'idle' })
     if (decision === 'wait') {
       if (failure) setUpgrade(path, { state: 'failed', reason: failure.reason, retryAt: failure.retryAt })
-      return retryLater(path, Math.max(5_000, (failure?.retryAt ?? 0) - now()))
+      const restMs = (failure?.retryAt ?? 0) - now()
+      return retryLater(path, restMs > 0 ? restMs : BUSY_MS)
     }
     attempts++
     attemptsRunning++

@@ -26,5 +26,5 @@ test.each<[Partial<UpgradeFacts>, string, string]>([
 })
 
 test('each failure in a row waits longer, an hour at most', () => {
-  expect([1, 2, 3, 4, 5, 6, 100].map(retryDelayMs)).toEqual([5_000, 20_000, 80_000, 320_000, 1_280_000, 3_600_000, 3_600_000])
+  expect([1, 2, 3, 4, 5, 6, 7, 100].map(retryDelayMs)).toEqual([2_000, 8_000, 32_000, 128_000, 512_000, 2_048_000, 3_600_000, 3_600_000])
 })

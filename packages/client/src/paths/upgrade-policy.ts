@@ -11,7 +11,7 @@ export const MAX_CONCURRENT_ATTEMPTS = 3
 export const MAX_DIRECT_CONNECTIONS = 30
 
 /** Some first attempts fail for no reason that lasts. */
-const FIRST_RETRY_MS = 5_000
+const FIRST_RETRY_MS = 2_000
 const MAX_RETRY_MS = 60 * 60_000
 
 export interface UpgradeFacts {
