@@ -12,3 +12,6 @@ export const BLOB_PROTOCOL = '/footbridge/blob/1.0.0'
 
 /** A browser and its bridge: who is here, live; JSON frames. */
 export const PRESENCE_PROTOCOL = '/footbridge/presence/1.0.0'
+
+/** A browser and its bridge: limits, notices before a circuit is cut or the bridge restarts; JSON frames. */
+export const CONTROL_PROTOCOL = '/footbridge/control/1.0.0'
