@@ -32,6 +32,17 @@ describe('meter', () => {
     expect(meter.charge([alice], 1)).toEqual({ state: 'paid', waitMs: 1 })
   })
 
+  it('says a long wait in parts, and what is left of it to a charge of nothing', () => {
+    let now = 0
+    const meter = createMeter({ now: () => now })
+    const alice = account(100_000)
+    expect(meter.charge([alice], 265_536)).toEqual({ state: 'paid', waitMs: 1_000 })
+    now += 1_000
+    expect(meter.charge([alice], 0)).toEqual({ state: 'paid', waitMs: 1_000 })
+    // The operator raises the limit: what is owed is paid sooner.
+    expect(meter.charge([account(1_000_000)], 0)).toEqual({ state: 'paid', waitMs: 100 })
+  })
+
   it('shares one rate between circuits of one account', () => {
     const meter = createMeter({ now: () => 0 })
     meter.charge([account(1_000_000)], 500_000)
@@ -55,7 +66,7 @@ describe('meter', () => {
           for (const { bytes, idleMs } of messages) {
             const charged = meter.charge([alice], bytes)
             passed += bytes
-            if (charged.state === 'paid') now += charged.waitMs
+            for (let wait = charged; wait.state === 'paid' && wait.waitMs > 0; wait = meter.charge([alice], 0)) now += wait.waitMs
             // A bucket holds 64 KiB; whatever was sent is paid for before the next message.
             expect(passed).toBeLessThanOrEqual(65_536 + (now / 1_000) * 100_000 + 1)
             now += idleMs

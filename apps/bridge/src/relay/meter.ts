@@ -5,7 +5,10 @@
  */
 import type { RelayAccount } from './relay.ts'
 
-/** Says what a message costs: how long to wait before the next one, or that the budget is used up. */
+/**
+ * Says what a message costs: how long to wait before the next one, or that the budget is used up. `waitMs` is at most MAX_WAIT_MS; when it is over, a charge
+ * of 0 bytes says how much longer, so that a limit changed meanwhile takes effect at once.
+ */
 export type Charge = { readonly state: 'paid'; readonly waitMs: number } | { readonly state: 'exhausted'; readonly account: string }
 
 export interface Meter {
@@ -17,6 +20,8 @@ export interface Meter {
 /** How much of a second's rate may be used at once, and at least one full noise frame. */
 const BURST_SECONDS = 0.5
 const MIN_BURST_BYTES = 64 * 1024
+/** How late a pump that waits learns that its limit was raised. */
+const MAX_WAIT_MS = 1_000
 
 interface Bucket {
   level: number
@@ -54,7 +59,7 @@ export function createMeter(options: { readonly now: () => number }): Meter {
         if (!account.take(bytes)) return { state: 'exhausted', account: account.id }
         if (account.bytesPerSecond !== null) waitMs = Math.max(waitMs, draw(account.id, Math.max(1, account.bytesPerSecond), bytes))
       }
-      return { state: 'paid', waitMs }
+      return { state: 'paid', waitMs: Math.min(waitMs, MAX_WAIT_MS) }
     },
     sweep() {
       const at = now()

@@ -12,7 +12,7 @@ import type { Charge } from './meter.ts'
 export interface PumpOptions {
   readonly from: Stream
   readonly to: Stream
-  /** Called before bytes are sent. */
+  /** Called before bytes are sent, and with 0 when a wait is over. */
   readonly charge: (bytes: number) => Charge
   /** The circuit cannot go on: the reason. Called at most once. */
   readonly fail: (error: Error) => void
@@ -62,13 +62,19 @@ export function startPump({ from, to, charge, fail, closeMs }: PumpOptions): voi
       stop(error instanceof Error ? error : new Error('could not write'))
       return
     }
-    if (charged.waitMs > 0 && indebted === undefined) {
-      indebted = setTimeout(() => {
-        indebted = undefined
-        flow()
-      }, charged.waitMs)
-    }
+    if (charged.waitMs > 0 && indebted === undefined) wait(charged.waitMs)
     flow()
+  }
+
+  /** The debt may have grown by other circuits' messages or shrunk by a change of limits: when the time is over, it is asked for anew. */
+  const wait = (ms: number): void => {
+    indebted = setTimeout(() => {
+      indebted = undefined
+      const charged = charge(0)
+      if (charged.state === 'exhausted') return stop(new Error(`the daily budget of ${charged.account} is used up`))
+      if (charged.waitMs > 0) wait(charged.waitMs)
+      flow()
+    }, ms)
   }
 
   const onDrain = (): void => {
