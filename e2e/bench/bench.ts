@@ -11,7 +11,10 @@ export interface Row {
 export interface Bench {
   /** One line: what is compared with what. */
   readonly title: string
-  run(note: (line: string) => void): Promise<Row[]>
+  /** Before the run and outside its network: builds and finds what it needs. @returns the environment that the run gets beside ours. */
+  prepare(): Promise<Readonly<Record<string, string>>>
+  /** @param flags those of the command line, `--` included. */
+  run(note: (line: string) => void, flags: readonly string[]): Promise<Row[]>
 }
 
 export function median(values: readonly number[]): number {

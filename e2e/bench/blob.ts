@@ -11,12 +11,14 @@ import { startBridge, type Bridge } from '../helpers/start-bridge.ts'
 import { words } from '../helpers/words.ts'
 import { openBare } from './bare.ts'
 import { median, type Bench } from './bench.ts'
+import { prepareBrowser } from './prepare-browser.ts'
 
 const BYTES = 50_000_000
 const ROUNDS = 3
 
 export const blob: Bench = {
   title: `blob: 50 MB browser to browser over WebRTC, verified and stored, beside the raw stream; median of ${ROUNDS}`,
+  prepare: prepareBrowser,
   async run(note) {
     const executablePath = findChromium()
     const browser = await chromium.launch(executablePath === undefined ? {} : { executablePath })

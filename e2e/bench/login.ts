@@ -11,12 +11,14 @@ import { freePort, startBridge, type Bridge } from '../helpers/start-bridge.ts'
 import { words } from '../helpers/words.ts'
 import { openBare } from './bare.ts'
 import { median, type Bench, type Row } from './bench.ts'
+import { prepareBrowser } from './prepare-browser.ts'
 
 const ROUNDS = 5
 const ADDED_MS = 100
 
 export const login: Bench = {
   title: `login: click to connected, beside a bare js-libp2p dial plus reservation; median of ${ROUNDS}`,
+  prepare: prepareBrowser,
   async run(note) {
     const executablePath = findChromium()
     const browser = await chromium.launch(executablePath === undefined ? {} : { executablePath })

@@ -12,7 +12,7 @@ export async function footbridge(args: readonly string[], env: Readonly<Record<s
 }
 
 /** @throws unless the command succeeds. */
-async function succeed(bridge: Bridge, args: readonly string[]): Promise<string> {
+async function succeed(bridge: Pick<Bridge, 'dataDir'>, args: readonly string[]): Promise<string> {
   const { code, output } = await footbridge([...args, '--data-dir', bridge.dataDir])
   if (code !== 0) throw new Error(`footbridge ${args.join(' ')} ended with ${String(code)}:\n${output}`)
   return output
@@ -25,7 +25,7 @@ export interface NewToken {
 }
 
 /** @param limits flags such as `--devices 1`. */
-export async function createToken(bridge: Bridge, label: string, limits: readonly string[] = []): Promise<NewToken> {
+export async function createToken(bridge: Pick<Bridge, 'dataDir'>, label: string, limits: readonly string[] = []): Promise<NewToken> {
   const output = await succeed(bridge, ['token', 'create', '--label', label, ...limits])
   const link = LOGIN_LINK.exec(output)?.[0]
   const id = /\bt_[A-Za-z0-9_-]{8}\b/.exec(output)?.[0]
