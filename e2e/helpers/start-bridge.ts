@@ -35,8 +35,11 @@ export interface Bridge {
   remove(): Promise<void>
 }
 
-/** @param flags further flags, such as `--guests`; with `--tls-cert <file>` that certificate is trusted here. */
-export async function startBridge(flags: readonly string[] = []): Promise<Bridge> {
+/**
+ * @param flags further flags, such as `--guests`; with `--tls-cert <file>` that certificate is trusted here.
+ * @param env for its process alone.
+ */
+export async function startBridge(flags: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<Bridge> {
   const dataDir = await mkdtemp(join(tmpdir(), 'footbridge-e2e-'))
   const [port, p2pPort] = [await freePort(), await freePort()]
   const certificate = flags.includes('--tls-cert') ? await readFile(flags[flags.indexOf('--tls-cert') + 1] ?? '', 'utf8') : undefined
@@ -46,7 +49,7 @@ export async function startBridge(flags: readonly string[] = []): Promise<Bridge
 
   async function launch(): Promise<Child> {
     const ports = ['--port', String(port), '--p2p-port', String(p2pPort)]
-    const started = new Child([...FOOTBRIDGE, ...ports, '--data-dir', dataDir, ...flags])
+    const started = new Child([...FOOTBRIDGE, ...ports, '--data-dir', dataDir, ...flags], env)
     await Promise.race([
       answers(() => read('/healthz'), `${origin}/healthz`),
       started.exited.then(({ code, output }) => Promise.reject(new Error(`the bridge ended with ${String(code)}:\n${output}`))),

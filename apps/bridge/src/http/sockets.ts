@@ -40,7 +40,12 @@ export function libp2pSockets({
       throw new FootbridgeError('bridge_full', 'no room for another connection', { details: { retryAfterSeconds: 5 } })
     return upgradeWebSocket(() => ({
       onOpen(_event, { raw }) {
-        listener.accept(raw as unknown as WebSocket, { address: ip, port })
+        const socket = raw as unknown as WebSocket
+        // Hono's helper hangs listeners on the socket right after this, which would run for every message and keep the request (6 KB) for as long.
+        queueMicrotask(() => {
+          socket.removeAllListeners()
+          listener.accept(socket, { address: ip, port })
+        })
       },
     }))(context, next)
   }

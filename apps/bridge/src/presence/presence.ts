@@ -2,8 +2,8 @@
  * The bridge's side of `/footbridge/presence/1.0.0`: after a hello a browser gets the whole list, then every change. Wire: shared/wire/presence-frame.ts.
  *
  * Each stream has one set of peers it has yet to be told about. A frame is made from the registry's present state when the stream can take it, so a slow
- * reader gets the latest state and never a backlog; past a bound its set is thrown away and the whole list begins anew. Changes go out together every
- * BATCH_MS.
+ * reader gets the latest state and never a backlog; past a bound its set is thrown away and the whole list begins anew. Changes go out together, the more
+ * rarely the more readers there are. They are encoded once for all readers that owe nothing else, which is nearly everybody nearly always.
  * Not here: the list over HTTP (routes.ts), who is here (peers/registry.ts).
  */
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
@@ -11,12 +11,19 @@ import { lpStream } from '@libp2p/utils'
 import { MAX_FRAME_BYTES, MAX_PRESENCE_ROWS_PER_FRAME } from '@footbridge/shared/limits'
 import { PRESENCE_PROTOCOL } from '@footbridge/shared/protocol-ids'
 import { encodeJsonFrame } from '@footbridge/shared/wire/json-frame'
+import { utf8Encode } from '@footbridge/shared/text-codec'
 import { decodePresenceFrame, type PresenceFrame, type PresenceRow } from '@footbridge/shared/wire/presence-frame'
 import type { Registry, SessionChange } from '../peers/registry.ts'
 import type { Session } from '../peers/session.ts'
 
-/** Well below the second within which a peer must show, long enough that a reconnecting crowd makes few frames. */
-const BATCH_MS = 50
+/** Long enough that a reconnecting crowd makes few frames. */
+const MIN_BATCH_MS = 50
+/** Well below the second within which a peer must show. */
+const MAX_BATCH_MS = 500
+/** A frame costs every reader's encryption, about 50 µs: at most half a core goes into telling of changes. */
+const BATCH_MS_PER_READER = 0.1
+/** Readers served in one turn of the event loop: about 10 ms, so that circuits do not wait for a crowd. */
+const READERS_PER_TURN = 200
 /** A stream owes a reader at most this many peers one by one; past that the whole list is shorter. */
 const MAX_OWED = 2_000
 /** The first hello must come within this time. */
@@ -57,6 +64,16 @@ export function createPresence({ node, registry, clock }: PresenceDependencies):
   let unsubscribe: (() => void) | undefined
   let timer: NodeJS.Timeout | undefined
   let changed = new Set<string>()
+  /** A session's row as JSON, made once for each of its states: a list of thousands is put together from these for every newcomer. */
+  const encodedRows = new WeakMap<Session, string>()
+
+  const encodeRow = (session: Session | undefined): string | undefined => {
+    const row = presenceRow(session)
+    if (session === undefined || row === undefined) return undefined
+    const text = encodedRows.get(session) ?? JSON.stringify(row)
+    encodedRows.set(session, text)
+    return text
+  }
 
   const beginList = (subscriber: Subscriber): void => {
     subscriber.owed = new Set(registry.list().flatMap((session) => (session.state === 'reachable' ? [session.grant.peer] : [])))
@@ -74,15 +91,30 @@ export function createPresence({ node, registry, clock }: PresenceDependencies):
     while (subscriber.fullSince === undefined && (subscriber.owed.size > 0 || subscriber.reset)) {
       const peers = [...subscriber.owed.values().take(MAX_PRESENCE_ROWS_PER_FRAME)]
       for (const peer of peers) subscriber.owed.delete(peer)
-      const rows = peers.flatMap((peer) => presenceRow(registry.get(peer)) ?? [])
-      const here = new Set(rows.map(({ peer }) => peer))
-      const gone = peers.filter((peer) => !here.has(peer))
-      const frames: PresenceFrame[] = []
-      if (rows.length > 0 || subscriber.reset) frames.push({ type: 'peers', rows, ...(subscriber.reset && { reset: true }) })
-      if (gone.length > 0 && !subscriber.reset) frames.push({ type: 'gone', peers: gone })
+      const { reset } = subscriber
       subscriber.reset = false
-      for (const frame of frames) if (!sendFrame(subscriber.stream, frame)) subscriber.fullSince = clock()
+      send(subscriber, encodeState(peers, reset))
     }
+  }
+
+  const send = (subscriber: Subscriber, frames: Uint8Array): void => {
+    if (frames.length > 0 && !subscriber.stream.send(frames)) subscriber.fullSince = clock()
+  }
+
+  /** The present state of up to a frame's worth of peers; in a list that begins nobody is gone. */
+  const encodeState = (peers: readonly string[], reset: boolean): Uint8Array => {
+    const rows: string[] = []
+    const gone: string[] = []
+    for (const peer of peers) {
+      const row = encodeRow(registry.get(peer))
+      if (row === undefined) gone.push(peer)
+      else rows.push(row)
+    }
+    const frames: Uint8Array[] = []
+    if (rows.length > 0 || reset)
+      frames.push(prefixed(utf8Encode(`{"type":"peers","rows":[${rows.join(',')}]${reset ? ',"reset":true' : ''}}`)))
+    if (gone.length > 0 && !reset) frames.push(prefixed(encodeJsonFrame({ type: 'gone', peers: gone } satisfies PresenceFrame)))
+    return frames.length === 1 && frames[0] !== undefined ? frames[0] : Buffer.concat(frames)
   }
 
   const flushSafely = (subscriber: Subscriber): void => {
@@ -94,14 +126,46 @@ export function createPresence({ node, registry, clock }: PresenceDependencies):
     }
   }
 
-  const flushAll = (): void => {
-    timer = undefined
-    const peers = changed
-    changed = new Set()
-    for (const subscriber of subscribers) {
-      owe(subscriber, peers)
-      flushSafely(subscriber)
+  const sendSafely = (subscriber: Subscriber, frames: Uint8Array): void => {
+    try {
+      send(subscriber, frames)
+    } catch (error) {
+      subscriber.stream.abort(error instanceof Error ? error : new Error('could not send'))
     }
+  }
+
+  /** Tells every reader what changed; ends before the next round begins, so that nobody hears an older state after a newer one. */
+  const flushAll = async (): Promise<void> => {
+    const peers = [...changed]
+    changed = new Set()
+    const parts: { readonly peers: readonly string[]; readonly frames: Uint8Array }[] = []
+    for (let index = 0; index < peers.length; index += MAX_PRESENCE_ROWS_PER_FRAME) {
+      const part = peers.slice(index, index + MAX_PRESENCE_ROWS_PER_FRAME)
+      parts.push({ peers: part, frames: encodeState(part, false) })
+    }
+    // Who subscribes meanwhile has a newer list already.
+    const readers = [...subscribers]
+    let served = 0
+    for (const subscriber of readers) {
+      for (const part of parts) {
+        const isOwedNothing = subscriber.fullSince === undefined && subscriber.owed.size === 0 && !subscriber.reset
+        // A list is without its reader, so what says anything of them is not for everybody.
+        if (isOwedNothing && !part.peers.includes(subscriber.peer)) sendSafely(subscriber, part.frames)
+        else owe(subscriber, part.peers)
+      }
+      flushSafely(subscriber)
+      if (++served % READERS_PER_TURN === 0) await nextTurn()
+    }
+  }
+
+  const schedule = (): void => {
+    const batchMs = Math.min(MAX_BATCH_MS, Math.max(MIN_BATCH_MS, subscribers.size * BATCH_MS_PER_READER))
+    timer ??= setTimeout(() => {
+      void flushAll().then(() => {
+        timer = undefined
+        if (unsubscribe !== undefined && changed.size > 0) schedule()
+      })
+    }, batchMs)
   }
 
   const onChange = ({ peer, before, after }: SessionChange): void => {
@@ -109,14 +173,14 @@ export function createPresence({ node, registry, clock }: PresenceDependencies):
       for (const each of subscribers) if (each.peer === peer) each.stream.abort(new Error('the session has ended'))
     if (before?.state !== 'reachable' && after.state !== 'reachable') return
     changed.add(peer)
-    timer ??= setTimeout(flushAll, BATCH_MS)
+    schedule()
   }
 
   /** Two devices with one identity: circuits lead to the newest connection, so the others are told that they are not reached any more. */
   const tellReplaced = (peer: string, connection: Connection): void => {
     for (const other of subscribers)
       if (other.peer === peer && other.connection !== connection && other.stream.status === 'open')
-        sendFrame(other.stream, { type: 'replaced' })
+        other.stream.send(prefixed(encodeJsonFrame({ type: 'replaced' } satisfies PresenceFrame)))
   }
 
   const subscribe = (peer: string, stream: Stream, connection: Connection): void => {
@@ -190,9 +254,8 @@ export function presenceRow(session: Session | undefined): PresenceRow | undefin
   return { peer: grant.peer, name, device, since }
 }
 
-/** @returns false when the stream is full. */
-function sendFrame(stream: Stream, frame: PresenceFrame): boolean {
-  const body = encodeJsonFrame(frame)
+/** With its length before it. */
+function prefixed(body: Uint8Array): Uint8Array {
   const prefix: number[] = []
   for (let rest = body.length; ; rest >>= 7) {
     if (rest < 0x80) {
@@ -201,5 +264,9 @@ function sendFrame(stream: Stream, frame: PresenceFrame): boolean {
     }
     prefix.push((rest & 0x7f) | 0x80)
   }
-  return stream.send(Buffer.concat([Uint8Array.from(prefix), body]))
+  return Buffer.concat([Uint8Array.from(prefix), body])
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
