@@ -11,9 +11,11 @@ export interface Row {
 export interface Bench {
   /** One line: what is compared with what. */
   readonly title: string
-  /** Before the run and outside its network: builds and finds what it needs. @returns the environment that the run gets beside ours. */
-  prepare(): Promise<Readonly<Record<string, string>>>
-  /** @param flags those of the command line, `--` included. */
+  /**
+   * Before the run and outside its network: builds and finds what it needs. @returns the environment that the run gets beside ours.
+   * @param flags those of the command line, `--` included; here and in `run`.
+   */
+  prepare(flags: readonly string[]): Promise<Readonly<Record<string, string>>>
   run(note: (line: string) => void, flags: readonly string[]): Promise<Row[]>
 }
 

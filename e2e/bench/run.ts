@@ -15,7 +15,8 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
 }
 const args = process.argv.slice(2)
 const load = benches[args.find((arg) => !arg.startsWith('--')) ?? '']
-const json = args.includes('--json')
+const flags = args.filter((arg) => arg.startsWith('--'))
+const json = flags.includes('--json')
 
 if (load === undefined) {
   console.error(`npm run bench -- <${Object.keys(benches).join('|')}> [--json]`)
@@ -23,12 +24,11 @@ if (load === undefined) {
 } else if (args.includes('--inside')) {
   const bench = await load()
   console.error(bench.title)
-  const flags = args.filter((arg) => arg.startsWith('--'))
   for (const row of await bench.run((line) => console.error(line), flags)) console.log(json ? JSON.stringify(row) : print(row))
   process.exit()
 } else {
   // What needs the machine's own network is made before it is gone.
-  const env = pinnedEnv(await (await load()).prepare())
+  const env = pinnedEnv(await (await load()).prepare(flags))
   const [program = '', ...rest] = inNamespace(['node', 'e2e/bench/run.ts', ...args, '--inside'])
   process.exitCode = spawnSync(program, rest, { cwd: root, stdio: 'inherit', env }).status ?? 1
 }

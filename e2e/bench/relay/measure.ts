@@ -83,9 +83,9 @@ export interface MemoryOf {
 
 /** What `count` peers that wait cost. They are left waiting: `names` ends them. */
 export async function measureIdle(relay: RunningRelay, { receiver }: Load, count: number): Promise<MemoryOf & { names: string[] }> {
-  const before = await relay.memory()
+  const before = await settled(relay)
   const names = await receiver.listen(relay.entry, count)
-  const after = await relay.memory()
+  const after = await settled(relay)
   return { rss: (after.rss - before.rss) / count, held: (after.held - before.held) / count, names }
 }
 
@@ -93,7 +93,7 @@ export async function measureIdle(relay: RunningRelay, { receiver }: Load, count
 export async function measureBusy(subject: Subject, load: Load, each: number, ms: number): Promise<MemoryOf> {
   const { relay, names } = subject
   const dialled = Array.from({ length: each * LANES }, (_, i) => names[i % LANES] ?? '')
-  const before = await relay.memory()
+  const before = await settled(relay)
   return await withCircuits(subject, load, dialled, 'sink', async (lines) => {
     const start = await load.receiver.received()
     const pumping = load.sender.pump(lines, 64 * 1024, ms)
@@ -108,6 +108,12 @@ export async function measureBusy(subject: Subject, load: Load, each: number, ms
     const most = (pick: (look: MemoryOf) => number): number => Math.max(...looks.map(pick))
     return { rss: (most(({ rss }) => rss) - before.rss) / dialled.length, held: (most(({ held }) => held) - before.held) / dialled.length }
   })
+}
+
+/** Identify and its like go on for a moment after a peer has come. */
+async function settled(relay: RunningRelay): ReturnType<RunningRelay['memory']> {
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  return await relay.memory()
 }
 
 /** Opens a circuit to each name, does `work` with them, and closes them. */

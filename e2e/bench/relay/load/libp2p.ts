@@ -89,6 +89,8 @@ async function startNode(listen: readonly string[], privateKey?: Ed25519PrivateK
     streamMuxers: [yamux()],
     // The default of five a second counts relayed connections too, and by the relay's address.
     connectionManager: { inboundConnectionThreshold: 10_000, maxIncomingPendingConnections: 1_000 },
+    // On a machine this busy a ping is late now and then, and the default ends the connection for it.
+    connectionMonitor: { abortConnectionOnPingFailure: false },
     services: { identify: identify(), ping: ping() },
   })
   await node.handle(

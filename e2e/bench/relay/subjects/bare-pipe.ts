@@ -4,6 +4,7 @@ import { versionOf } from '../versions.ts'
 import type { RelaySubject } from './subject.ts'
 
 export const barePipe: RelaySubject = {
+  id: 'pipe',
   name: 'bare ws pipe',
   version: `ws ${versionOf('ws')}`,
   async start() {

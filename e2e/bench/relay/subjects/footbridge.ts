@@ -11,6 +11,7 @@ import type { RelaySubject } from './subject.ts'
 const START_MS = 20_000
 
 export const footbridge: RelaySubject = {
+  id: 'footbridge',
   name: 'footbridge',
   version: `footbridge ${versionOf('@footbridge/bridge')} (libp2p ${versionOf('libp2p')})`,
   async start() {

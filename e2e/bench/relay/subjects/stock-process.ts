@@ -16,6 +16,8 @@ const node = await createLibp2p({
   connectionEncrypters: [noise()],
   streamMuxers: [yamux({ maxInboundStreams: ENOUGH, maxOutboundStreams: ENOUGH })],
   connectionManager: { maxConnections: ENOUGH, maxIncomingPendingConnections: ENOUGH, inboundConnectionThreshold: ENOUGH },
+  // It would end connections whose ping is late because the relay is busy, and their reservations with them.
+  connectionMonitor: { abortConnectionOnPingFailure: false },
   services: {
     identify: identify(),
     ping: ping(),

@@ -4,6 +4,7 @@ import { versionOf } from '../versions.ts'
 import type { RelaySubject } from './subject.ts'
 
 export const stock: RelaySubject = {
+  id: 'stock',
   name: 'stock js-libp2p',
   version: `@libp2p/circuit-relay-v2 ${versionOf('@libp2p/circuit-relay-v2')} (libp2p ${versionOf('libp2p')})`,
   async start() {

@@ -15,12 +15,16 @@ export interface RelayEntry {
 }
 
 export interface RelaySubject {
-  /** As the table and `--only` call it. */
+  /** As `--only` calls it. */
+  readonly id: string
+  /** As the table calls it. */
   readonly name: string
   /** What exactly ran, for the head of the output. */
   readonly version: string
-  /** Undefined when it can run here; else a sentence that says why it cannot. */
-  readonly missing?: string
+  /** Builds what has to be built, with the network at hand. */
+  prepare?(): void
+  /** Why it cannot run here, in a sentence; undefined when it can. */
+  missing?(): string | undefined
   start(): Promise<RunningRelay>
 }
 
