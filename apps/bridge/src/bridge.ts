@@ -11,13 +11,14 @@ import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import type { Context, Hono } from 'hono'
 import type { IncomingMessage } from 'node:http'
 import { createAdminRoutes } from './admin/routes.ts'
-import { createBudgets } from './auth/budgets.ts'
+import { createBudgets, tokenKey } from './auth/budgets.ts'
 import { createRateLimits } from './auth/rate-limits.ts'
 import { createAuthRoutes } from './auth/routes.ts'
-import { createSessions } from './auth/sessions.ts'
+import { createSessions, grantLimits } from './auth/sessions.ts'
 import { createTokens, type Tokens } from './auth/tokens.ts'
 import { localUrl } from './cli/banner.ts'
 import type { Config } from './config.ts'
+import { createControl, type Control } from './control/control.ts'
 import { createApp } from './http/app.ts'
 import { readCertificate, watchCertificate } from './http/certificate.ts'
 import { createClientAddress } from './http/client-address.ts'
@@ -25,7 +26,7 @@ import { closeError } from './http/close-codes.ts'
 import { createServer } from './http/server.ts'
 import { createWebSocketServer } from './http/sockets.ts'
 import { loadStaticFiles } from './http/static-files.ts'
-import { HOUSEKEEPING_MS } from './limits.ts'
+import { FAREWELL_MS, HOUSEKEEPING_MS, RESTART_AWAY_MS } from './limits.ts'
 import { createAddresses, originToMultiaddr } from './node/addresses.ts'
 import { createNode } from './node/create-node.ts'
 import { loadIdentity } from './node/identity.ts'
@@ -34,7 +35,8 @@ import { createRegistry, type Registry } from './peers/registry.ts'
 import { createPresence } from './presence/presence.ts'
 import { createPresenceRoutes } from './presence/routes.ts'
 import type { Relay } from './relay/relay.ts'
-import { createRelayPolicy } from './relay-policy.ts'
+import { createRelayLimitSettings } from './relay-limits.ts'
+import { createRelayPolicy, sessionLimits } from './relay-policy.ts'
 import { type Log, libp2pLogger } from './telemetry/log.ts'
 
 export interface BridgeParts {
@@ -92,9 +94,20 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       clock,
       randomBytes,
       onRevoked: (tokenId) => registry.endByToken(tokenId, 'revoked'),
+      onLimited: (record) => {
+        registry.limitToken(record.id, grantLimits(record))
+        relay.limitsChanged()
+        control.limitsChanged(record.id)
+      },
       usedToday: (tokenId) => budgets.usedToday(tokenId),
     })
 
+    const relayLimits = createRelayLimitSettings({
+      storage,
+      onChange: () => relay.limitsChanged(),
+      onError: (error) => log.error({ err: error }, 'the limits set before cannot be read; the defaults hold'),
+    })
+    await relayLimits.load()
     const publicAddress = config.publicUrl === undefined ? undefined : originToMultiaddr(config.publicUrl)?.[0]
     const addresses = createAddresses({ ...config, bridgePeer: peer, tcpAddresses: () => tcpAddresses() })
     const webSockets = createWebSocketListener({
@@ -107,10 +120,12 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       p2pPort: config.p2pPort,
       webSockets,
       relay: {
-        policy: createRelayPolicy({ registry, budgets }),
+        policy: createRelayPolicy({ registry, budgets, limits: () => relayLimits.current() }),
         events: {
           reserved: (id) => registry.reserved(id.toString()),
           unreserved: (id) => registry.unreserved(id.toString()),
+          held: (id, notice) => control.held(id, notice),
+          ending: (id, notice) => control.ending(id, notice),
         },
         relayAddresses: () => addresses.reservationAddresses(),
         now: clock,
@@ -144,6 +159,13 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       },
       clock,
       randomBytes,
+    })
+    const control: Control = createControl({
+      node,
+      registry,
+      limitsOf: (id) => sessionLimits(registry.get(id), (tokenId) => budgets.countedToday(tokenKey(tokenId))),
+      clock,
+      random: () => Buffer.from(randomBytes(4)).readUInt32BE() / 2 ** 32,
     })
     const presence = createPresence({ node, registry, clock })
     const app = createApp({
@@ -211,9 +233,12 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
     stack.push(() => liveness.stop())
     await presence.start()
     stack.push(() => presence.stop())
+    await control.start()
+    stack.push(() => control.stop())
     ready = true
-    stack.push(() => {
+    stack.push(async () => {
       ready = false
+      await drain(relay, control)
     })
 
     const url = config.publicUrl ?? localUrl(config, port)
@@ -229,10 +254,19 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       admin: createAdminRoutes({
         tokens,
         registry,
+        relay,
+        relayLimits,
         relayAddresses: () => addresses.relayAddresses(),
         describe: () => ({ url, peer, version }),
       }),
     }
+  }
+
+  /** Nothing new begins; who is here is told, and what runs may run out. */
+  const drain = async (relay: Relay, control: Control): Promise<void> => {
+    control.draining({ afterMs: config.drainMs, awayMs: RESTART_AWAY_MS })
+    const drained = relay.drain(config.drainMs)
+    await Promise.all([drained, config.drainMs > 0 && new Promise((resolve) => setTimeout(resolve, FAREWELL_MS))])
   }
 
   const stop = async (): Promise<void> => {

@@ -27,6 +27,7 @@ describe('the settings', () => {
       announceAddrs: [],
       logLevel: 'info',
       iceServers: [],
+      drainMs: 2_000,
     })
   })
 

@@ -7,6 +7,7 @@ import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { multiaddr } from '@multiformats/multiaddr'
 import { MAX_NAME_LENGTH } from '@footbridge/shared/limits'
+import { MAX_DRAIN_SECONDS } from './limits.ts'
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
@@ -35,6 +36,8 @@ export interface Config {
   readonly announceAddrs: readonly string[]
   readonly logLevel: LogLevel
   readonly iceServers: readonly IceServer[]
+  /** How long running circuits may go on at a stop. */
+  readonly drainMs: number
 }
 
 /** A setting that cannot be used: `message` is one whole line for a person, naming the setting and the reason. */
@@ -163,6 +166,15 @@ export const SETTINGS = {
     reason: 'none: no third party learns people’s addresses unless the operator says so; direct paths then work where no NAT is in between',
     parse: (text) => parseList(text, parseIceServer),
   }),
+  drain: setting({
+    flag: '--drain <seconds>',
+    env: 'FOOTBRIDGE_DRAIN',
+    help: `how long running circuits may go on when the bridge is asked to stop, 0 to ${MAX_DRAIN_SECONDS} seconds; a second signal stops at once`,
+    default: '2',
+    reason:
+      'browsers are told and move their talks meanwhile; without circuits nothing is waited for; below what supervisors wait before they kill',
+    parse: parseDrain,
+  }),
 } as const
 
 export type SettingName = keyof typeof SETTINGS
@@ -219,6 +231,7 @@ export function readConfig(flags: Flags, env: Readonly<Record<string, string | u
     announceAddrs: read('announceAddrs') ?? [],
     logLevel: required('logLevel'),
     iceServers: read('iceServers') ?? [],
+    drainMs: required('drain'),
   }
 }
 
@@ -306,6 +319,14 @@ function parseMultiaddr(text: string): string {
   } catch {
     throw new Error(`must list multiaddrs without /p2p, such as /dns4/bridge.example/tcp/8081; ${JSON.stringify(text)} is none`)
   }
+}
+
+/** @returns milliseconds. */
+function parseDrain(text: string): number {
+  const seconds = Number(text)
+  if (!/^\d+(\.\d+)?$/.test(text) || seconds > MAX_DRAIN_SECONDS)
+    throw new Error(`must be a number of seconds from 0 to ${MAX_DRAIN_SECONDS}`)
+  return seconds * 1_000
 }
 
 function parseLogLevel(text: string): LogLevel {

@@ -25,6 +25,9 @@ export const GUEST_MAX_DEVICES = 1
 export const GUEST_BYTES_PER_DAY = 200_000_000
 /** 500 kB/s: a picture in a second or two, and a hundred busy guests fill no gigabit line. */
 export const GUEST_BYTES_PER_SECOND = 500_000
+/** A guest talks to a list of people, and a few call; not a site with a crowd. */
+export const GUEST_MAX_CIRCUITS = 64
+export const GUEST_CIRCUITS_PER_MINUTE = 120
 /** Guests at once, expired ones not counted: with their daily bytes this bounds what strangers cost at 100 GB a day. */
 export const MAX_GUESTS = 500
 
@@ -75,6 +78,8 @@ export const CERTIFICATE_CHECK_MS = MINUTE
 
 /** How often relayed bytes are written down: what a crash can forget of a token's day. */
 export const USAGE_FLUSH_MS = 5 * SECOND
+/** Tokens, peers and addresses whose day is counted at once, at 100 bytes each; a peer or an address beyond it makes the oldest one's day begin anew. */
+export const MAX_DAILY_METERS = 100_000
 /** Days of usage kept: today decides, the rest is for the operator to look at. */
 export const USAGE_KEPT_DAYS = 31
 
@@ -91,6 +96,13 @@ export const CONTROL_TIMEOUT_MS = 5 * SECOND
 export const MAX_CONTROL_WATCHERS = 16
 
 /** Stopping. */
+
+/** Leaves three of STOP_DEADLINE_MS for sockets to close and the store to be written. */
+export const MAX_DRAIN_SECONDS = 5
+/** What browsers are told a restart takes at most; they try on after it too. */
+export const RESTART_AWAY_MS = MINUTE
+/** How long a notice has to leave before the sockets close, when there is no circuit to wait for. */
+export const FAREWELL_MS = 50
 
 /** After this the process leaves whatever still hangs. Below the ten seconds that container runtimes give. */
 export const STOP_DEADLINE_MS = 8 * SECOND

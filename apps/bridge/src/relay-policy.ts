@@ -1,32 +1,42 @@
 /**
- * The relay's questions, answered from who is here and what their tokens allow: sessions may reserve, and every session at an end of a circuit pays.
+ * The relay's questions, answered from who is here, what their tokens allow and what the operator set for everybody else: sessions may reserve, anybody may
+ * call them, and the token of each end pays.
  * Beside bridge.ts and not in relay/, because it joins features that do not know each other.
  */
-import type { PeerId } from '@libp2p/interface'
 import type { Budgets } from './auth/budgets.ts'
+import type { SessionLimits } from '@footbridge/shared/wire/control-frame'
 import type { Registry } from './peers/registry.ts'
-import type { Grant } from './peers/session.ts'
-import type { RelayAccount, RelayPolicy } from './relay/relay.ts'
+import type { Session } from './peers/session.ts'
+import type { RelayPolicy } from './relay/relay.ts'
 
-export function createRelayPolicy({
-  registry,
-  budgets,
-}: {
-  readonly registry: Registry
-  readonly budgets: Pick<Budgets, 'take'>
-}): RelayPolicy {
-  const grantOf = (peer: PeerId): Grant | undefined => registry.get(peer.toString())?.grant
+export interface RelayPolicyDependencies {
+  readonly registry: Pick<Registry, 'get'>
+  readonly budgets: Pick<Budgets, 'take' | 'overdraw' | 'giveBack' | 'endOfDay'>
+  readonly limits: RelayPolicy['limits']
+}
 
+export function createRelayPolicy({ registry, budgets, limits }: RelayPolicyDependencies): RelayPolicy {
   return {
-    mayReserve: (peer) => grantOf(peer) !== undefined,
-    accountsFor(source, destination) {
-      const grants = [grantOf(source), grantOf(destination)].flatMap((grant) => grant ?? [])
-      // Two devices of one token talking through the relay pay once.
-      return [...new Map(grants.map((grant) => [grant.tokenId, accountOf(grant, budgets)])).values()]
+    mayReserve: (peer) => registry.get(peer.toString()) !== undefined,
+    // Both ends are strangers only when the destination's session has just ended, and its reservation with it.
+    mayConnect: () => true,
+    tokenOf(peer) {
+      const grant = registry.get(peer)?.grant
+      if (grant === undefined) return undefined
+      const { tokenId, maxReservations, maxCircuits, circuitsPerMinute, bytesPerSecond, bytesPerDay } = grant
+      return {
+        id: tokenId,
+        limits: { reservations: maxReservations, circuits: maxCircuits, circuitsPerMinute, bytesPerSecond, bytesPerDay },
+      }
     },
+    limits,
+    days: budgets,
   }
 }
 
-function accountOf({ tokenId, bytesPerDay, bytesPerSecond }: Grant, budgets: Pick<Budgets, 'take'>): RelayAccount {
-  return { id: tokenId, bytesPerSecond, take: (bytes) => budgets.take(tokenId, bytesPerDay, bytes) }
+/** What a session is told of its limits. @param usedToday bytes of its token. */
+export function sessionLimits(session: Session | undefined, usedToday: (tokenId: string) => number): SessionLimits | undefined {
+  if (session === undefined || session.state === 'ended') return undefined
+  const { tokenId, bytesPerSecond, bytesPerDay, maxCircuits, circuitsPerMinute } = session.grant
+  return { bytesPerSecond, bytesPerDay, bytesUsedToday: usedToday(tokenId), circuits: maxCircuits, circuitsPerMinute }
 }

@@ -67,7 +67,7 @@ export function createBench(): Bench {
     async startBridge(settings = {}) {
       const dataDir = await mkdtemp(join(tmpdir(), 'footbridge-bridge-'))
       const storage = createMemoryStorage()
-      const made = createBridge(readConfig({ port: '0', dataDir, ...settings }, {}), {
+      const made = createBridge(readConfig({ port: '0', dataDir, drain: '0', ...settings }, {}), {
         storage,
         log: createLog({ level: 'silent' }),
         clock: Date.now,

@@ -5,8 +5,12 @@
 import { request, type IncomingMessage } from 'node:http'
 import { createInterface } from 'node:readline'
 import { FootbridgeError, ERROR_CODES, type ErrorCode } from '@footbridge/shared/errors'
+import type { TokenLimits } from '@footbridge/storage/ports'
 import type { TokenOptions } from '../auth/tokens.ts'
 import { CONTROL_TIMEOUT_MS } from '../limits.ts'
+import type { LimitChanges } from '../relay-limits.ts'
+import type { BridgeLimits } from '../relay/relay.ts'
+import type { StatusSummary } from './status-summary.ts'
 import type { PeerSummary, TokenSummary } from './token-summary.ts'
 
 export interface ControlClient {
@@ -14,6 +18,10 @@ export interface ControlClient {
   describe(): Promise<{ url: string; peer: string; version: string }>
   createToken(options: TokenOptions): Promise<{ token: string; id: string }>
   listTokens(): Promise<TokenSummary[]>
+  limitToken(id: string, changes: Partial<TokenLimits>): Promise<TokenSummary>
+  limits(): Promise<BridgeLimits>
+  changeLimits(scope: keyof BridgeLimits, changes: LimitChanges): Promise<BridgeLimits>
+  status(): Promise<StatusSummary>
   revokeToken(id: string): Promise<void>
   listPeers(): Promise<PeerSummary[]>
   /** All sessions now and after every change, until the bridge stops. */
@@ -50,6 +58,10 @@ export function createControlClient(path: string): ControlClient {
     describe: () => ask('GET', '/bridge'),
     createToken: (options) => ask('POST', '/tokens', options),
     listTokens: () => ask('GET', '/tokens'),
+    limitToken: (id, changes) => ask('POST', `/tokens/${encodeURIComponent(id)}/limits`, changes),
+    limits: () => ask('GET', '/limits'),
+    changeLimits: (scope, changes) => ask('POST', `/limits/${scope}`, changes),
+    status: () => ask('GET', '/status'),
     revokeToken: (id) => ask('POST', `/tokens/${encodeURIComponent(id)}/revoke`),
     listPeers: () => ask('GET', '/peers'),
     async *watchPeers() {

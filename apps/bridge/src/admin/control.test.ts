@@ -6,6 +6,8 @@ import { createMemoryStorage } from '@footbridge/storage/memory/memory-storage'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createTokens } from '../auth/tokens.ts'
 import { createRegistry } from '../peers/registry.ts'
+import { createCounters } from '../relay/counters.ts'
+import { createRelayLimitSettings } from '../relay-limits.ts'
 import { createControlClient } from './control-client.ts'
 import { controlPath } from './control-path.ts'
 import { createControlServer } from './control-server.ts'
@@ -16,13 +18,17 @@ const folder = mkdtempSync(join(tmpdir(), 'footbridge-control-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 const OPEN = { label: 'alice', expiresAt: null, maxDevices: null, bytesPerDay: null, bytesPerSecond: null }
-const grant = { peer: 'alice', tokenId: 't_1', tokenLabel: 'one', guest: false, name: '', bytesPerDay: null, bytesPerSecond: null }
+const limits = { maxReservations: null, maxCircuits: null, circuitsPerMinute: null, bytesPerDay: null, bytesPerSecond: null }
+const grant = { peer: 'alice', tokenId: 't_1', tokenLabel: 'one', guest: false, name: '', ...limits }
 
 async function open(path: string) {
   const registry = createRegistry({ clock: () => 0, connectionsOf: () => 0 })
-  const tokens = createTokens({ storage: createMemoryStorage(), clock: () => 0, randomBytes })
+  const storage = createMemoryStorage()
+  const tokens = createTokens({ storage, clock: () => 0, randomBytes })
+  const relayLimits = createRelayLimitSettings({ storage })
+  const relay = { counters: () => createCounters().read() }
   const describeBridge = () => ({ url: 'http://localhost:8080', peer: 'bridge', version: '0' })
-  const app = createAdminRoutes({ tokens, registry, relayAddresses: () => ['/dns4/bridge'], describe: describeBridge })
+  const app = createAdminRoutes({ tokens, registry, relay, relayLimits, relayAddresses: () => ['/dns4/bridge'], describe: describeBridge })
   const server = createControlServer({ app, path })
   await server.start()
   return { registry, tokens, server, client: createControlClient(path) }
@@ -50,6 +56,28 @@ describe('the control socket', () => {
     expect((await client.listTokens())[0]?.state).toBe('revoked')
     await expect(client.revokeToken('t_nothing')).rejects.toMatchObject({ code: 'not_found' })
     await expect(client.createToken({ ...OPEN, label: '' })).rejects.toMatchObject({ code: 'bad_request' })
+    await server.stop()
+  })
+
+  it('changes the limits of a token and of the bridge, and shows what is in force', async () => {
+    const { server, client } = await open(join(folder, 'd.sock'))
+    const { id } = await client.createToken(OPEN)
+    expect(await client.limitToken(id, { maxCircuits: 7, bytesPerSecond: 1_000 })).toMatchObject({
+      id,
+      maxCircuits: 7,
+      bytesPerSecond: 1_000,
+    })
+    expect(await client.limitToken(id, { maxCircuits: null })).toMatchObject({ maxCircuits: null, bytesPerSecond: 1_000, maxDevices: null })
+    await expect(client.limitToken('t_nothing', {})).rejects.toMatchObject({ code: 'not_found' })
+    await expect(client.limitToken(id, { maxCircuits: 0.5 })).rejects.toMatchObject({ code: 'bad_request' })
+
+    const { bridge } = await client.changeLimits('bridge', { circuits: 9, bytesPerSecond: null })
+    expect(bridge).toMatchObject({ circuits: 9, bytesPerSecond: null })
+    expect((await client.limits()).bridge).toEqual(bridge)
+    await expect(client.changeLimits('bridge', { circuits: -1 })).rejects.toMatchObject({ code: 'bad_request' })
+    await expect(client.changeLimits('peer', { reservations: 2 })).rejects.toMatchObject({ code: 'bad_request' })
+
+    expect(await client.status()).toMatchObject({ peer: 'bridge', sessions: { reachable: 0 }, relay: { circuits: 0 }, tokens: {} })
     await server.stop()
   })
 

@@ -9,26 +9,35 @@ import * as v from 'valibot'
 import type { Tokens } from '../auth/tokens.ts'
 import { MAX_CONTROL_WATCHERS } from '../limits.ts'
 import type { Session } from '../peers/session.ts'
+import type { LimitChanges, RelayLimitSettings } from '../relay-limits.ts'
+import type { Relay } from '../relay/relay.ts'
+import { summarizeStatus } from './status-summary.ts'
 import { summarizePeer, summarizeToken, type PeerSummary } from './token-summary.ts'
 
 const limit = v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(Number.MAX_SAFE_INTEGER)))
-const tokenOptionsSchema = v.object({
-  label: v.string(),
-  expiresAt: limit,
-  maxDevices: limit,
-  bytesPerDay: limit,
-  bytesPerSecond: limit,
-})
+const tokenLimits = {
+  maxDevices: v.exactOptional(limit),
+  maxReservations: v.exactOptional(limit),
+  maxCircuits: v.exactOptional(limit),
+  circuitsPerMinute: v.exactOptional(limit),
+  bytesPerDay: v.exactOptional(limit),
+  bytesPerSecond: v.exactOptional(limit),
+}
+const tokenOptionsSchema = v.object({ label: v.string(), expiresAt: limit, ...tokenLimits })
+const tokenLimitsSchema = v.strictObject(tokenLimits)
+const scopeSchema = v.picklist(['peer', 'address', 'bridge'])
 
 export interface AdminRoutesDependencies {
   readonly tokens: Tokens
   readonly registry: { list(): readonly Session[]; subscribe(listener: () => void): () => void }
+  readonly relay: Pick<Relay, 'counters'>
+  readonly relayLimits: RelayLimitSettings
   readonly relayAddresses: () => readonly string[]
   /** Asked at each request, because the port may be the system's choice. */
   readonly describe: () => { readonly url: string; readonly peer: string; readonly version: string }
 }
 
-export function createAdminRoutes({ tokens, registry, relayAddresses, describe }: AdminRoutesDependencies): Hono {
+export function createAdminRoutes({ tokens, registry, relay, relayLimits, relayAddresses, describe }: AdminRoutesDependencies): Hono {
   const app = new Hono()
   let watchers = 0
   const listPeers = (): PeerSummary[] => registry.list().map((session) => summarizePeer(session, relayAddresses()))
@@ -55,6 +64,25 @@ export function createAdminRoutes({ tokens, registry, relayAddresses, describe }
     if (record === undefined) throw new FootbridgeError('not_found', 'no such token')
     return context.body(null, 204)
   })
+
+  app.post('/tokens/:id/limits', async (context) => {
+    const changes = v.safeParse(tokenLimitsSchema, await context.req.json())
+    if (!changes.success) throw new FootbridgeError('bad_request', v.summarize(changes.issues))
+    const id = context.req.param('id')
+    const details = (await tokens.limit(id, changes.output)) && (await tokens.show(id))
+    if (details === undefined) throw new FootbridgeError('not_found', 'no such token')
+    return context.json(summarizeToken(details))
+  })
+
+  app.get('/limits', (context) => context.json(relayLimits.current()))
+
+  app.post('/limits/:scope', async (context) => {
+    const scope = v.safeParse(scopeSchema, context.req.param('scope'))
+    if (!scope.success) throw new FootbridgeError('not_found', 'limits are those of a peer, of an address or of the bridge')
+    return context.json(await relayLimits.change(scope.output, (await context.req.json()) as LimitChanges))
+  })
+
+  app.get('/status', (context) => context.json(summarizeStatus({ ...describe(), sessions: registry.list(), counters: relay.counters() })))
 
   app.get('/peers', (context) => context.json(listPeers()))
 

@@ -3,10 +3,11 @@
  * Not here: how they are laid out for reading (cli/).
  */
 import type { Session } from '../peers/session.ts'
+import type { TokenLimits } from '@footbridge/storage/ports'
 import type { TokenDetails, TokenState } from '../auth/tokens.ts'
 
 /** `null` is "no limit". Times in milliseconds since the epoch. */
-export interface TokenSummary {
+export interface TokenSummary extends TokenLimits {
   readonly id: string
   readonly label: string
   readonly state: TokenState
@@ -14,9 +15,6 @@ export interface TokenSummary {
   readonly createdAt: number
   readonly expiresAt: number | null
   readonly revokedAt: number | null
-  readonly maxDevices: number | null
-  readonly bytesPerDay: number | null
-  readonly bytesPerSecond: number | null
   readonly bytesToday: number
   readonly devices: readonly { readonly peer: string; readonly name: string; readonly enrolledAt: number; readonly lastSeenAt: number }[]
 }

@@ -131,6 +131,9 @@ describe('a login with a token', () => {
       guest: false,
       name: 'Alice’s phone',
       expiresAt: answer.expiresAt,
+      maxReservations: null,
+      maxCircuits: null,
+      circuitsPerMinute: null,
       bytesPerDay: 1_000,
       bytesPerSecond: 10,
     })

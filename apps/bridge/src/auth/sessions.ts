@@ -17,7 +17,7 @@ import { encodeLoginStatement, LOGIN_NONCE_BYTES, type LoginRequest, type Sessio
 import { base64urlDecode } from '@footbridge/shared/text-codec'
 import type { Storage, TokenRecord } from '@footbridge/storage/ports'
 import { MAX_NONCES, SESSION_LIFE_MS } from '../limits.ts'
-import type { EndReason, Grant, Session } from '../peers/session.ts'
+import type { EndReason, Grant, GrantLimits, Session } from '../peers/session.ts'
 import { createAccessTokens, type AccessClaims } from './access-tokens.ts'
 import type { Budgets } from './budgets.ts'
 import { createNonces } from './nonces.ts'
@@ -59,7 +59,7 @@ export interface SessionRegistry {
 
 export interface SessionsDependencies {
   readonly storage: Storage
-  readonly tokens: Pick<Tokens, 'createGuest' | 'isBeingRevoked'>
+  readonly tokens: Pick<Tokens, 'createGuest' | 'isBeingRevoked' | 'newest'>
   readonly budgets: Pick<Budgets, 'load' | 'usedToday'>
   readonly rateLimits: RateLimits
   readonly registry: SessionRegistry
@@ -170,8 +170,8 @@ export function createSessions(dependencies: SessionsDependencies): Sessions {
     const accessToken = await accessTokens.sign({ peer, tokenId: token.id, expiresAt })
 
     refuseUnusable(token)
-    const { id: tokenId, label: tokenLabel, guest, bytesPerDay, bytesPerSecond } = token
-    registry.admit({ peer, tokenId, tokenLabel, guest, name, expiresAt, bytesPerDay, bytesPerSecond })
+    const { id: tokenId, label: tokenLabel, guest } = token
+    registry.admit({ peer, tokenId, tokenLabel, guest, name, expiresAt, ...grantLimits(tokens.newest(token)) })
     return {
       peer,
       bridge: { peer: bridgePeer, name: settings.name, version: settings.version },
@@ -221,6 +221,12 @@ export function createSessions(dependencies: SessionsDependencies): Sessions {
       registry.end(peer, 'logout')
     },
   }
+}
+
+/** What of a token's record its sessions need. */
+export function grantLimits(token: TokenRecord): GrantLimits {
+  const { maxReservations, maxCircuits, circuitsPerMinute, bytesPerDay, bytesPerSecond } = token
+  return { maxReservations, maxCircuits, circuitsPerMinute, bytesPerDay, bytesPerSecond }
 }
 
 function describeToken(token: TokenRecord): SessionAnswer['token'] {

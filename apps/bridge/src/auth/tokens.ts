@@ -5,12 +5,14 @@
 import { createHash } from 'node:crypto'
 import { formatBridgeToken, BRIDGE_TOKEN_BYTES, type BridgeToken } from '@footbridge/shared/bridge-token'
 import { FootbridgeError } from '@footbridge/shared/errors'
-import type { DeviceRecord, Storage, TokenRecord } from '@footbridge/storage/ports'
+import type { DeviceRecord, Storage, TokenLimits, TokenRecord } from '@footbridge/storage/ports'
 import {
   FIRST_TOKEN_MAX_DEVICES,
   GUEST_BYTES_PER_DAY,
   GUEST_BYTES_PER_SECOND,
+  GUEST_CIRCUITS_PER_MINUTE,
   GUEST_LIFE_MS,
+  GUEST_MAX_CIRCUITS,
   GUEST_MAX_DEVICES,
   MAX_GUESTS,
   MAX_LABEL_LENGTH,
@@ -18,13 +20,19 @@ import {
 } from '../limits.ts'
 import { utcDay } from './budgets.ts'
 
-/** `null` is "no limit". Times in milliseconds since the epoch. */
-export interface TokenOptions {
+/** A limit that is left out, or null, is none. Times in milliseconds since the epoch. */
+export interface TokenOptions extends Partial<TokenLimits> {
   readonly label: string
   readonly expiresAt: number | null
-  readonly maxDevices: number | null
-  readonly bytesPerDay: number | null
-  readonly bytesPerSecond: number | null
+}
+
+const NO_LIMITS: TokenLimits = {
+  maxDevices: null,
+  maxReservations: null,
+  maxCircuits: null,
+  circuitsPerMinute: null,
+  bytesPerDay: null,
+  bytesPerSecond: null,
 }
 
 export interface CreatedToken {
@@ -50,6 +58,10 @@ export interface Tokens {
   show(id: string): Promise<TokenDetails | undefined>
   /** Ends its sessions too; the call that finds no such token gives undefined. A second revocation changes nothing. */
   revoke(id: string): Promise<TokenRecord | undefined>
+  /** Changes the limits given, for running sessions and circuits too; a lowered number of devices sends none away. Undefined: there is no such token. */
+  limit(id: string, changes: Partial<TokenLimits>): Promise<TokenRecord | undefined>
+  /** The record as changed since it was read, so that a login under way cannot bring old limits. */
+  newest(record: TokenRecord): TokenRecord
   /** True from the moment that a revocation begins, so that a login under way cannot slip past it. */
   isBeingRevoked(id: string): boolean
   /** The first token of an empty store; undefined when there is, or ever was, one of the operator's. */
@@ -66,12 +78,16 @@ export interface TokensDependencies {
   readonly randomBytes: (length: number) => Uint8Array
   /** Ends the token's sessions; a command line working on the store alone has none. */
   readonly onRevoked?: (tokenId: string) => void
+  /** Tells running sessions and circuits what they may use now. */
+  readonly onLimited?: (record: TokenRecord) => void
   /** Relayed today, counting what is not written down yet. */
   readonly usedToday?: (tokenId: string) => Promise<number>
 }
 
-export function createTokens({ storage, clock, randomBytes, onRevoked, usedToday }: TokensDependencies): Tokens {
+export function createTokens({ storage, clock, randomBytes, onRevoked, onLimited, usedToday }: TokensDependencies): Tokens {
   const beingRevoked = new Set<string>()
+  /** Limits changed since the start; at most one record per token. */
+  const limited = new Map<string, TokenRecord>()
   // Calls that check a count and then insert go one after another, so that the count holds.
   let lastCreation: Promise<unknown> = Promise.resolve()
 
@@ -84,6 +100,7 @@ export function createTokens({ storage, clock, randomBytes, onRevoked, usedToday
   const insert = async (options: TokenOptions, guest: boolean): Promise<CreatedToken> => {
     const token = formatBridgeToken(randomBytes(BRIDGE_TOKEN_BYTES))
     const record: TokenRecord = {
+      ...NO_LIMITS,
       ...options,
       id: formatTokenId(randomBytes(ID_CHARACTERS)),
       hash: Buffer.from(hashToken(token)).toString('hex'),
@@ -128,14 +145,27 @@ export function createTokens({ storage, clock, randomBytes, onRevoked, usedToday
       return record
     },
 
+    limit: (id, changes) =>
+      // In turn, because it reads, changes and writes.
+      inTurn(async () => {
+        const before = await storage.tokens.get(id)
+        if (before === undefined) return undefined
+        const record = await storage.tokens.setLimits(id, { ...before, ...changes })
+        if (record === undefined) return undefined
+        limited.set(id, record)
+        onLimited?.(record)
+        return record
+      }),
+
+    newest: (record) => limited.get(record.id) ?? record,
+
     isBeingRevoked: (id) => beingRevoked.has(id),
 
     ensureFirst: () =>
       inTurn(async () => {
         const isFresh = (await storage.tokens.list()).every((token) => token.guest)
         if (!isFresh) return undefined
-        const unlimited = { expiresAt: null, bytesPerDay: null, bytesPerSecond: null }
-        return insert({ label: 'first', maxDevices: FIRST_TOKEN_MAX_DEVICES, ...unlimited }, false)
+        return insert({ label: 'first', maxDevices: FIRST_TOKEN_MAX_DEVICES, expiresAt: null }, false)
       }),
 
     createGuest: () =>
@@ -147,6 +177,9 @@ export function createTokens({ storage, clock, randomBytes, onRevoked, usedToday
           label: 'guest',
           expiresAt: now + GUEST_LIFE_MS,
           maxDevices: GUEST_MAX_DEVICES,
+          maxReservations: GUEST_MAX_DEVICES,
+          maxCircuits: GUEST_MAX_CIRCUITS,
+          circuitsPerMinute: GUEST_CIRCUITS_PER_MINUTE,
           bytesPerDay: GUEST_BYTES_PER_DAY,
           bytesPerSecond: GUEST_BYTES_PER_SECOND,
         }

@@ -4,7 +4,7 @@
  * Not here: what follows from an end (bridge.ts wires that), and how states follow each other (session-transition.ts).
  */
 import { FootbridgeError } from '@footbridge/shared/errors'
-import type { EndReason, Grant, Profile, Session, SessionEvent } from './session.ts'
+import type { EndReason, Grant, GrantLimits, Profile, Session, SessionEvent } from './session.ts'
 import { next } from './session-transition.ts'
 
 export interface SessionChange {
@@ -19,6 +19,8 @@ export interface Registry {
   admit(grant: Grant): void
   end(peer: string, reason: EndReason): void
   endByToken(tokenId: string, reason: EndReason): void
+  /** For every session of the token. */
+  limitToken(tokenId: string, limits: GrantLimits): void
   endAll(reason: EndReason): void
   get(peer: string): Session | undefined
   /** In the order of their logins. */
@@ -87,6 +89,9 @@ export function createRegistry(dependencies: RegistryDependencies): Registry {
     },
     endByToken(tokenId, reason) {
       endWhere(({ grant }) => grant.tokenId === tokenId, reason)
+    },
+    limitToken(tokenId, limits) {
+      for (const [peer, { grant }] of sessions) if (grant.tokenId === tokenId) apply(peer, { type: 'limits', limits })
     },
     endAll(reason) {
       endWhere(() => true, reason)

@@ -11,6 +11,9 @@ const grant: Grant = {
   guest: false,
   name: 'Alice',
   expiresAt: 1_000,
+  maxReservations: null,
+  maxCircuits: null,
+  circuitsPerMinute: null,
   bytesPerDay: null,
   bytesPerSecond: null,
 }

@@ -13,6 +13,8 @@ export function next(session: Session | undefined, event: SessionEvent, now: num
     case 'admitted':
       // A name given since by hello outlives a renewal that brings none.
       return { ...session, grant: event.grant, name: event.grant.name === session.grant.name ? session.name : event.grant.name }
+    case 'limits':
+      return { ...session, grant: { ...session.grant, ...event.limits } }
     case 'connections':
       return withConnections(session, event.count, now)
     case 'reserved':

@@ -14,13 +14,20 @@ import type { DeviceKind } from '@footbridge/shared/wire/presence-frame'
 export type EndReason = 'logout' | 'expired' | 'revoked' | 'replaced' | 'stopped'
 
 /** What a login granted, as the relay and presence need it. Times in milliseconds since the epoch. */
-export interface Grant {
+export interface Grant extends GrantLimits {
   readonly peer: string
   readonly tokenId: string
   readonly tokenLabel: string
   readonly guest: boolean
   readonly name: string
   readonly expiresAt: number
+}
+
+/** Of the token, for all its sessions together; null is unlimited. Changeable while they last. */
+export interface GrantLimits {
+  readonly maxReservations: number | null
+  readonly maxCircuits: number | null
+  readonly circuitsPerMinute: number | null
   readonly bytesPerDay: number | null
   readonly bytesPerSecond: number | null
 }
@@ -46,6 +53,8 @@ export type Session =
 export type SessionEvent =
   /** A login, the first or another. */
   | { readonly type: 'admitted'; readonly grant: Grant }
+  /** The operator changed what the token may use. */
+  | { readonly type: 'limits'; readonly limits: GrantLimits }
   /** How many open connections the peer has now. */
   | { readonly type: 'connections'; readonly count: number }
   | { readonly type: 'reserved' }

@@ -13,6 +13,7 @@ import { PRESENCE_PROTOCOL } from '@footbridge/shared/protocol-ids'
 import { encodeJsonFrame } from '@footbridge/shared/wire/json-frame'
 import { utf8Encode } from '@footbridge/shared/text-codec'
 import { decodePresenceFrame, type PresenceFrame, type PresenceRow } from '@footbridge/shared/wire/presence-frame'
+import { prefixed } from '../node/json-stream.ts'
 import type { Registry, SessionChange } from '../peers/registry.ts'
 import type { Session } from '../peers/session.ts'
 
@@ -49,7 +50,6 @@ export interface PresenceDependencies {
 
 interface Subscriber {
   readonly peer: string
-  readonly connection: Connection
   readonly stream: Stream
   /** Peers whose state the reader has yet to be told. */
   owed: Set<string>
@@ -176,16 +176,8 @@ export function createPresence({ node, registry, clock }: PresenceDependencies):
     schedule()
   }
 
-  /** Two devices with one identity: circuits lead to the newest connection, so the others are told that they are not reached any more. */
-  const tellReplaced = (peer: string, connection: Connection): void => {
-    for (const other of subscribers)
-      if (other.peer === peer && other.connection !== connection && other.stream.status === 'open')
-        other.stream.send(prefixed(encodeJsonFrame({ type: 'replaced' } satisfies PresenceFrame)))
-  }
-
-  const subscribe = (peer: string, stream: Stream, connection: Connection): void => {
-    tellReplaced(peer, connection)
-    const subscriber: Subscriber = { peer, connection, stream, owed: new Set(), reset: true, fullSince: undefined }
+  const subscribe = (peer: string, stream: Stream): void => {
+    const subscriber: Subscriber = { peer, stream, owed: new Set(), reset: true, fullSince: undefined }
     beginList(subscriber)
     subscribers.add(subscriber)
     stream.addEventListener('close', () => {
@@ -215,7 +207,7 @@ export function createPresence({ node, registry, clock }: PresenceDependencies):
       if (clock() - minute >= 60_000) [minute, hellos] = [clock(), 0]
       if (++hellos > MAX_HELLOS_PER_MINUTE) throw new Error('too many hellos')
       registry.profile(peer, { name: frame.name.trim(), device: frame.device })
-      if (!subscribed) subscribe(peer, stream, connection)
+      if (!subscribed) subscribe(peer, stream)
       subscribed = true
     }
   }
@@ -252,19 +244,6 @@ export function presenceRow(session: Session | undefined): PresenceRow | undefin
   if (session?.state !== 'reachable') return undefined
   const { grant, name, device, since } = session
   return { peer: grant.peer, name, device, since }
-}
-
-/** With its length before it. */
-function prefixed(body: Uint8Array): Uint8Array {
-  const prefix: number[] = []
-  for (let rest = body.length; ; rest >>= 7) {
-    if (rest < 0x80) {
-      prefix.push(rest)
-      break
-    }
-    prefix.push((rest & 0x7f) | 0x80)
-  }
-  return Buffer.concat([Uint8Array.from(prefix), body])
 }
 
 function nextTurn(): Promise<void> {

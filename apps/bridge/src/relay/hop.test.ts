@@ -15,11 +15,11 @@ import { createLibp2p } from 'libp2p'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { circuitRelay } from './hop.ts'
 import { RELAY_LIMITS, type RelayLimits } from './limits.ts'
-import type { Relay, RelayAccount, RelayPolicy } from './relay.ts'
+import type { Relay, RelayPolicy } from './relay.ts'
+import { NO_BRIDGE_LIMITS, openPolicy, tokenFor } from './test-policy.ts'
 import { HOP_PROTOCOL, STATUS, STOP_PROTOCOL, decodeHopMessage, encodeHopMessage, encodeStopMessage, type HopMessage } from './wire.ts'
 
 const WINDOW_BYTES = 512 * 1024
-const unlimited: RelayAccount = { id: 'alice', bytesPerSecond: null, take: () => true }
 const nodes: Libp2p[] = []
 
 afterEach(async () => {
@@ -45,10 +45,12 @@ async function startRelay(policy: Partial<RelayPolicy> = {}, limits: Partial<Rel
     connectionManager: { inboundConnectionThreshold: 1_000 },
     services: {
       relay: circuitRelay({
-        policy: { mayReserve: () => true, accountsFor: () => [unlimited], ...policy },
+        policy: openPolicy(policy),
         events: {
           reserved: (peer) => log.push(`reserved ${peer.toString()}`),
           unreserved: (peer) => log.push(`unreserved ${peer.toString()}`),
+          held: (peer, { limit, scope }) => log.push(`held ${peer} ${limit} ${scope}`),
+          ending: (peer, { reason }) => log.push(`ending ${peer} ${reason}`),
         },
         relayAddresses: (): Multiaddr[] => node.getMultiaddrs(),
         limits: { ...RELAY_LIMITS, ...limits },
@@ -165,7 +167,8 @@ describe('the relay with stock clients', () => {
     const { address, relay, log } = await startRelay({ mayReserve: () => answers.shift() ?? false })
     const { node, connection } = await startRaw(address)
     expect((await askHop(connection, { type: 'RESERVE' })).reply.status).toBe(STATUS.PERMISSION_DENIED)
-    expect([relay.hasReservation(node.peerId), log]).toEqual([false, []])
+    const id = node.peerId.toString()
+    expect([relay.hasReservation(node.peerId), log]).toEqual([false, [`reserved ${id}`, `unreserved ${id}`]])
   })
 
   it('ends the reservation with the last connection of its peer', async () => {
@@ -195,7 +198,8 @@ describe('the relay with raw clients', () => {
   it.each([
     ['a circuit to a peer without a reservation', 'NO_RESERVATION', async (other: PeerId) => connectTo(other)],
     ['a CONNECT without a peer', 'MALFORMED_MESSAGE', async () => ({ type: 'CONNECT' }) as const],
-    ['a message without a type', 'UNEXPECTED_MESSAGE', async () => ({})],
+    ['a message without a type', 'MALFORMED_MESSAGE', async () => ({})],
+    ['a message of an unknown type', 'MALFORMED_MESSAGE', async () => Uint8Array.of(0x08, 0x07)],
     ['a STATUS that nobody asked for', 'UNEXPECTED_MESSAGE', async () => ({ type: 'STATUS', status: 100 }) as const],
     ['bytes that are no message', 'MALFORMED_MESSAGE', async () => Uint8Array.of(0xff, 0xff)],
     ['a message over 4 KiB', 'MALFORMED_MESSAGE', async () => new Uint8Array(5_000)],
@@ -207,15 +211,16 @@ describe('the relay with raw clients', () => {
     expect(reply).toMatchObject({ type: 'STATUS', status: STATUS[status] })
   })
 
-  it('refuses a circuit that no account pays for, and one past the cap', async () => {
-    const accounts: RelayAccount[] = []
-    const { address } = await startRelay({ accountsFor: () => accounts }, { maxCircuitsPerPeer: 1 })
+  it('refuses a circuit that the policy forbids, and one past the cap', async () => {
+    let allowed = false
+    const limits = { ...NO_BRIDGE_LIMITS, peer: { ...NO_BRIDGE_LIMITS.peer, circuits: 1 } }
+    const { address } = await startRelay({ mayConnect: () => allowed, limits: () => limits })
     const alice = await startRaw(address)
     const bob = await startRaw(address)
     await acceptCircuits(alice.node)
     await askHop(alice.connection, { type: 'RESERVE' })
     expect((await askHop(bob.connection, connectTo(alice.node.peerId))).reply.status).toBe(STATUS.PERMISSION_DENIED)
-    accounts.push(unlimited)
+    allowed = true
     expect((await askHop(bob.connection, connectTo(alice.node.peerId))).reply.status).toBe(STATUS.OK)
     expect((await askHop(bob.connection, connectTo(alice.node.peerId))).reply.status).toBe(STATUS.RESOURCE_LIMIT_EXCEEDED)
   })
@@ -332,9 +337,7 @@ describe('the relay with raw clients', () => {
   })
 
   it('cuts the circuit when the budget is used up', async () => {
-    let left = 300_000
-    const account: RelayAccount = { id: 'alice', bytesPerSecond: null, take: (bytes) => bytes <= left && ((left -= bytes), true) }
-    const { address, relay } = await startRelay({ accountsFor: () => [account] })
+    const { address, relay, log } = await startRelay(tokenFor({ bytesPerDay: 300_000 }), { noticeMs: 200 })
     const alice = await startRaw(address)
     const bob = await startRaw(address)
     const accepted = await acceptCircuits(alice.node)
@@ -347,13 +350,18 @@ describe('the relay with raw clients', () => {
     accepted[0]!.resume()
     for (let sent = 0; sent < 1_000_000; sent += 50_000) if (stream.status === 'open') stream.send(new Uint8Array(50_000))
     await eventually(() => expect(stream.status).toBe('reset'))
-    expect(received).toBeLessThanOrEqual(300_000)
+    // What came before the notice, the farewell, and what was in hand.
+    expect(received).toBeGreaterThan(200_000)
+    expect(received).toBeLessThanOrEqual(300_000 + RELAY_LIMITS.farewellBytes + WINDOW_BYTES)
     expect(relay.circuits()).toEqual([])
+    const [a, b] = [alice.node.peerId.toString(), bob.node.peerId.toString()]
+    expect(log.filter((line) => line.startsWith('ending'))).toEqual([`ending ${b} bytes_per_day`, `ending ${a} bytes_per_day`])
+    expect(relay.counters().total.circuitsCut).toEqual({ bytes_per_day: 1 })
+    expect((await askHop(bob.connection, connectTo(alice.node.peerId))).reply.status).toBe(STATUS.RESOURCE_LIMIT_EXCEEDED)
   })
 
   it('keeps a circuit to its rate', async () => {
-    const account: RelayAccount = { id: 'alice', bytesPerSecond: 4_000_000, take: () => true }
-    const { address } = await startRelay({ accountsFor: () => [account] })
+    const { address, relay } = await startRelay(tokenFor({ bytesPerSecond: 4_000_000 }))
     const alice = await startRaw(address)
     const bob = await startRaw(address)
     const accepted = await acceptCircuits(alice.node)
@@ -369,6 +377,7 @@ describe('the relay with raw clients', () => {
     await eventually(() => expect(stream.status === 'open' && received).toBe(8_000_000))
     // Half a second's rate goes at once and one message may be owed: what is left takes its time, and the relay keeps none of it meanwhile.
     expect(performance.now() - startedAt).toBeGreaterThan(500)
+    expect(relay.counters().total.throttledMs).toBeGreaterThan(500)
   })
 
   it('ends reservation and circuits at a release', async () => {
@@ -382,7 +391,7 @@ describe('the relay with raw clients', () => {
     expect(relay.hasReservation(alice.node.peerId)).toBe(false)
     await eventually(() => expect(stream.status).toBe('reset'))
     expect(relay.circuits()).toEqual([])
-    expect(log.at(-1)).toBe(`unreserved ${alice.node.peerId.toString()}`)
+    expect(log.slice(1)).toEqual([`unreserved ${alice.node.peerId.toString()}`, `ending ${bob.node.peerId.toString()} peer`])
     expect((await askHop(bob.connection, connectTo(alice.node.peerId))).reply.status).toBe(STATUS.NO_RESERVATION)
   })
 })

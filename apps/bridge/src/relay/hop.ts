@@ -1,37 +1,26 @@
 /**
- * The relay as a libp2p service: answers HOP (reserve, connect) and asks STOP of the destination. Wire: wire.ts. Who may: the RelayPolicy.
+ * The relay as a libp2p service: takes HOP streams, reads their one request, answers it (reserve.ts, connect.ts) and joins what is connected.
  *
- * Rules: a reservation needs `mayReserve`, is renewed by asking again and ends with the peer's last connection. A circuit goes to the newest connection
- * of its destination, because the older one may be a tab that sleeps. Every refusal has the specification's status.
+ * Rules: a reservation is renewed by asking again and ends with the peer's last connection. A circuit goes to the newest open connection of its
+ * destination, because the older one may be a tab that sleeps; when the newest closes, the next newest serves. Every read and write has a deadline, and every
+ * refusal the specification's status. Wire: wire.ts. Who may, and how much: the RelayPolicy.
  */
 import type { Connection, Libp2pEvents, PeerId, PrivateKey, Startable, Stream, TypedEventTarget } from '@libp2p/interface'
 import type { ConnectionManager, Registrar } from '@libp2p/interface-internal'
-import { peerIdFromMultihash } from '@libp2p/peer-id'
-import { lpStream } from '@libp2p/utils'
+import { byteStream } from '@libp2p/utils'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import * as digest from 'multiformats/hashes/digest'
-import { type CircuitSlot, createCircuits } from './circuits.ts'
+import { createCircuits } from './circuits.ts'
+import { createConnect } from './connect.ts'
+import { createCounters } from './counters.ts'
+import { frameMessage, readMessage } from './framing.ts'
 import { RELAY_LIMITS, type RelayLimits } from './limits.ts'
-import { createMeter } from './meter.ts'
+import { createRateBook } from './rate-book.ts'
 import type { Relay, RelayEvents, RelayPolicy } from './relay.ts'
 import { createReservations } from './reservations.ts'
-import { sealVoucher } from './voucher.ts'
-import {
-  HOP_PROTOCOL,
-  MAX_RELAY_MESSAGE_BYTES,
-  STATUS,
-  STOP_PROTOCOL,
-  type HopMessage,
-  type Status,
-  type StopMessage,
-  type WireLimit,
-  decodeHopMessage,
-  decodeStopMessage,
-  encodeHopMessage,
-  encodeStopMessage,
-} from './wire.ts'
+import { createReserve } from './reserve.ts'
+import { HOP_PROTOCOL, STATUS, type HopMessage, type WireLimit, decodeHopMessage, encodeHopMessage } from './wire.ts'
 
-/** The parts of a libp2p node that the relay uses. */
+/** The parts of a libp2p node that the relay uses. None of them dials. */
 export interface HopComponents {
   readonly peerId: PeerId
   readonly privateKey: PrivateKey
@@ -43,7 +32,7 @@ export interface HopComponents {
 export interface HopOptions {
   readonly policy: RelayPolicy
   readonly events: RelayEvents
-  /** Where clients can be reached through this relay, without /p2p-circuit; told to whoever reserves. */
+  /** Where clients can be reached through this relay, each ending in its /p2p/, without /p2p-circuit; told to whoever reserves. */
   readonly relayAddresses: () => readonly Multiaddr[]
   readonly limits?: RelayLimits
   readonly now?: () => number
@@ -55,21 +44,29 @@ export function circuitRelay(options: HopOptions): (components: HopComponents) =
 }
 
 function createHop(components: HopComponents, options: HopOptions): Relay & Startable {
-  const { policy, relayAddresses, limits = RELAY_LIMITS, now = Date.now } = options
-  const meter = createMeter({ now })
-  const reservations = createReservations({ max: limits.maxReservations, now, events: options.events })
-  const circuits = createCircuits({ limits, meter, now })
+  const { policy, events, relayAddresses, limits = RELAY_LIMITS, now = Date.now } = options
   const wireLimit: WireLimit = { durationSeconds: limits.circuitSeconds, dataBytes: BigInt(limits.circuitBytes) }
   let timer: NodeJS.Timeout | undefined
+  let draining = false
+  const isDraining = (): boolean => draining
 
-  const newestConnection = (peer: PeerId): Connection | undefined =>
-    components.connectionManager
-      .getConnections(peer)
-      .filter(({ status }) => status === 'open')
-      .reduce<Connection | undefined>(
-        (best, each) => (best === undefined || each.timeline.open >= best.timeline.open ? each : best),
-        undefined,
-      )
+  const connectionTo = (peer: PeerId): Connection | undefined => newestOf(components.connectionManager.getConnections(peer))
+
+  const rates = createRateBook({ now })
+  const counters = createCounters()
+  const circuits = createCircuits({ limits, policy, rates, counters, events, now })
+  const reservations = createReservations({
+    max: limits.maxReservations,
+    now,
+    events,
+    changed: (scopes, by) => {
+      counters.count({ reservations: by })
+      for (const { kind, id } of scopes) if (kind === 'token') counters.countFor([id], { reservations: by })
+    },
+  })
+  const shared = { limits, wireLimit, policy, events, reservations, rates, counters, now, connectionTo, isDraining }
+  const reserve = createReserve({ ...shared, relay: components.peerId, privateKey: components.privateKey, relayAddresses })
+  const connect = createConnect({ ...shared, circuits })
 
   const onHop = (stream: Stream, connection: Connection): void => {
     serve(stream, connection).catch((error: unknown) => {
@@ -78,67 +75,36 @@ function createHop(components: HopComponents, options: HopOptions): Relay & Star
   }
 
   const serve = async (stream: Stream, connection: Connection): Promise<void> => {
-    const frames = lpStream(stream, { maxDataLength: MAX_RELAY_MESSAGE_BYTES, maxBufferSize: 64 * 1024 })
+    // What follows the request belongs to the circuit: a caller may send without waiting for the answer, within reason.
+    const bytes = byteStream(stream, { maxBufferSize: 64 * 1024 })
     let request: HopMessage
     try {
-      const frame = await frames.read({ signal: AbortSignal.timeout(limits.messageMs) })
-      request = decodeHopMessage(frame.subarray())
+      request = decodeHopMessage(await readMessage(bytes, AbortSignal.timeout(limits.messageMs)))
     } catch {
-      frames.unwrap()
-      if (stream.status === 'open') await refuse(stream, STATUS.MALFORMED_MESSAGE)
+      bytes.unwrap()
+      if (stream.status === 'open') await answer(stream, { type: 'STATUS', status: STATUS.MALFORMED_MESSAGE })
       return
     }
-    frames.unwrap()
+    bytes.unwrap()
     switch (request.type) {
       case 'RESERVE':
-        await reserve(stream, connection)
-        return
+        return answer(stream, await reserve(connection))
       case 'CONNECT':
-        await connect(stream, connection, request)
-        return
+        return join(stream, connection, request)
       case 'STATUS':
+        return answer(stream, { type: 'STATUS', status: STATUS.UNEXPECTED_MESSAGE })
       case undefined:
-        await refuse(stream, STATUS.UNEXPECTED_MESSAGE)
+        // The type is a required field, and one that we do not know is none.
+        return answer(stream, { type: 'STATUS', status: STATUS.MALFORMED_MESSAGE })
     }
   }
 
-  const refuse = (stream: Stream, status: Status): Promise<void> => answer(stream, { type: 'STATUS', status })
-
-  const answer = async (stream: Stream, message: HopMessage): Promise<void> => {
-    stream.send(frame(encodeHopMessage(message)))
-    await stream.close({ signal: AbortSignal.timeout(limits.messageMs) })
-  }
-
-  const reserve = async (stream: Stream, connection: Connection): Promise<void> => {
-    const { remotePeer: peer } = connection
-    if (isRelayed(connection) || !policy.mayReserve(peer)) return refuse(stream, STATUS.PERMISSION_DENIED)
-    const expire = BigInt(Math.floor((now() + limits.reservationMs) / 1_000))
-    const voucher = await sealVoucher({ relay: components.peerId, peer, expire }, components.privateKey)
-    // Signing took a moment: the session or the connection may be gone by now.
-    if (connection.status !== 'open' || !policy.mayReserve(peer)) return refuse(stream, STATUS.PERMISSION_DENIED)
-    if (!reservations.reserve(peer, Number(expire) * 1_000)) return refuse(stream, STATUS.RESERVATION_REFUSED)
-    const addrs = relayAddresses().map(({ bytes }) => bytes)
-    return answer(stream, { type: 'STATUS', status: STATUS.OK, reservation: { expire, addrs, voucher }, limit: wireLimit })
-  }
-
-  const connect = async (stream: Stream, connection: Connection, request: HopMessage): Promise<void> => {
-    const source = connection.remotePeer
-    const destination = request.peer && decodePeerId(request.peer.id)
-    if (destination === undefined) return refuse(stream, STATUS.MALFORMED_MESSAGE)
-    if (isRelayed(connection) || source.equals(destination)) return refuse(stream, STATUS.PERMISSION_DENIED)
-    const through = newestConnection(destination)
-    if (!reservations.has(destination) || through === undefined) return refuse(stream, STATUS.NO_RESERVATION)
-    const accounts = policy.accountsFor(source, destination)
-    if (accounts.length === 0) return refuse(stream, STATUS.PERMISSION_DENIED)
-    const slot = circuits.open(source, destination, accounts)
-    if (slot === undefined) return refuse(stream, STATUS.RESOURCE_LIMIT_EXCEEDED)
-    const onward = await askDestination(through, source, slot)
-    if (onward === undefined) {
-      slot.discard()
-      return refuse(stream, STATUS.CONNECTION_FAILED)
-    }
+  const join = async (stream: Stream, connection: Connection, request: HopMessage): Promise<void> => {
+    const connected = await connect(connection, request)
+    if (connected.status !== STATUS.OK) return answer(stream, { type: 'STATUS', status: connected.status })
+    const { onward, slot } = connected
     try {
-      stream.send(frame(encodeHopMessage({ type: 'STATUS', status: STATUS.OK, limit: wireLimit })))
+      stream.send(frameMessage(encodeHopMessage({ type: 'STATUS', status: STATUS.OK, limit: wireLimit })))
       slot.join(stream, onward)
     } catch (error) {
       onward.abort(error instanceof Error ? error : new Error('the caller is gone'))
@@ -147,26 +113,9 @@ function createHop(components: HopComponents, options: HopOptions): Relay & Star
     }
   }
 
-  /** The STOP exchange. Undefined when the destination cannot be asked, refuses or does not answer in time. */
-  const askDestination = async (connection: Connection, source: PeerId, slot: CircuitSlot): Promise<Stream | undefined> => {
-    const signal = AbortSignal.any([slot.signal, AbortSignal.timeout(limits.messageMs)])
-    let stream: Stream | undefined
-    try {
-      stream = await connection.newStream(STOP_PROTOCOL, {
-        maxOutboundStreams: limits.maxStopStreams,
-        runOnLimitedConnection: true,
-        signal,
-      })
-      const frames = lpStream(stream, { maxDataLength: MAX_RELAY_MESSAGE_BYTES })
-      const request: StopMessage = { type: 'CONNECT', peer: { id: source.toMultihash().bytes, addrs: [] }, limit: wireLimit }
-      await frames.write(encodeStopMessage(request), { signal })
-      const reply = decodeStopMessage((await frames.read({ signal })).subarray())
-      if (reply.type !== 'STATUS' || reply.status !== STATUS.OK) throw new Error(`the destination answered ${reply.status ?? 'nothing'}`)
-      return frames.unwrap()
-    } catch (error) {
-      stream?.abort(error instanceof Error ? error : new Error('the STOP exchange failed'))
-      return undefined
-    }
+  const answer = async (stream: Stream, message: HopMessage): Promise<void> => {
+    stream.send(frameMessage(encodeHopMessage(message)))
+    await stream.close({ signal: AbortSignal.timeout(limits.messageMs) })
   }
 
   const onPeerGone = ({ detail: peer }: CustomEvent<PeerId>): void => {
@@ -176,12 +125,13 @@ function createHop(components: HopComponents, options: HopOptions): Relay & Star
   const sweep = (): void => {
     reservations.sweep()
     circuits.sweep()
-    meter.sweep()
+    rates.sweep()
   }
 
   return {
     async start() {
       if (timer !== undefined) return
+      draining = false
       timer = setInterval(sweep, limits.sweepMs)
       timer.unref()
       components.events.addEventListener('peer:disconnect', onPeerGone)
@@ -190,38 +140,32 @@ function createHop(components: HopComponents, options: HopOptions): Relay & Star
     async stop() {
       clearInterval(timer)
       timer = undefined
+      draining = true
       components.events.removeEventListener('peer:disconnect', onPeerGone)
       await components.registrar.unhandle(HOP_PROTOCOL)
-      circuits.cutAll(new Error('the relay is stopping'))
+      circuits.cutAll()
     },
     release(peer) {
       reservations.release(peer)
-      circuits.cutPeer(peer, new Error('the session has ended'))
+      circuits.cutPeer(peer)
     },
     hasReservation: (peer) => reservations.has(peer),
     circuits: () => circuits.list(),
+    limitsChanged: () => circuits.limitsChanged(),
+    drain(ms) {
+      draining = true
+      return circuits.drain(ms)
+    },
+    counters: () => counters.read(),
   }
 }
 
-/** Relaying over a relayed connection would make chains; the specification forbids it. */
-function isRelayed(connection: Connection): boolean {
-  return connection.remoteAddr.getComponents().some(({ name }) => name === 'p2p-circuit')
-}
-
-function decodePeerId(id: Uint8Array): PeerId | undefined {
-  try {
-    return peerIdFromMultihash(digest.decode(id))
-  } catch {
-    return undefined
+/** Of those that are open; of two opened in one millisecond the later in the list. */
+export function newestOf(connections: readonly Connection[]): Connection | undefined {
+  let newest: Connection | undefined
+  for (const connection of connections) {
+    if (connection.status !== 'open') continue
+    if (newest === undefined || connection.timeline.open >= newest.timeline.open) newest = connection
   }
-}
-
-/** Varint length and message; relay messages fit two bytes of length. */
-function frame(message: Uint8Array): Uint8Array {
-  const { length } = message
-  const prefix = length < 0x80 ? [length] : [(length & 0x7f) | 0x80, length >> 7]
-  const bytes = new Uint8Array(prefix.length + length)
-  bytes.set(prefix)
-  bytes.set(message, prefix.length)
-  return bytes
+  return newest
 }

@@ -32,8 +32,8 @@ const word = <const Words extends readonly string[]>(words: Words): v.GenericSch
 const limit = word(['reservations', 'circuits', 'circuit_rate', 'bytes_per_second', 'bytes_per_day'])
 /** Whose limit it is: of the token, of this PeerID, of the address it comes from, or of the bridge for everybody. */
 const scope = word(['token', 'peer', 'address', 'bridge'])
-/** Why a circuit is cut. `peer`: the other end's session or connection ended. */
-const reason = word(['bytes_per_day', 'duration', 'session_ended', 'peer', 'draining', 'stalled'])
+/** Why a circuit is cut. `circuit_bytes`, `duration`: it has carried or lasted as much as the relay promised. `peer`: the other end's session or connection ended. */
+const reason = word(['bytes_per_day', 'circuit_bytes', 'duration', 'session_ended', 'peer', 'draining', 'stalled'])
 
 /** What a session may use; null is unlimited. */
 const limits = v.object({

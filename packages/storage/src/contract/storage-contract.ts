@@ -12,6 +12,9 @@ export const token = (id: string, fields: Partial<TokenRecord> = {}): TokenRecor
   createdAt: 1_000,
   expiresAt: null,
   maxDevices: null,
+  maxReservations: null,
+  maxCircuits: null,
+  circuitsPerMinute: null,
   bytesPerDay: null,
   bytesPerSecond: null,
   guest: false,
@@ -39,7 +42,8 @@ export function storageContract(name: string, open: () => Storage): void {
 
     describe('tokens', () => {
       it('gives back a token as it was inserted, by id and by hash', async () => {
-        const full = token('t_full', { expiresAt: 9_000, maxDevices: 3, bytesPerDay: 5e12, bytesPerSecond: 1e6, guest: true, revokedAt: 7 })
+        const limits = { maxDevices: 3, maxReservations: 4, maxCircuits: 5, circuitsPerMinute: 6, bytesPerDay: 5e12, bytesPerSecond: 1e6 }
+        const full = token('t_full', { ...limits, expiresAt: 9_000, guest: true, revokedAt: 7 })
         await storage.tokens.insert(full)
         await storage.tokens.insert(token('t_open'))
         expect(await storage.tokens.get('t_full')).toEqual(full)
@@ -51,6 +55,17 @@ export function storageContract(name: string, open: () => Storage): void {
         expect(await storage.tokens.get('t_none')).toBeUndefined()
         expect(await storage.tokens.findByHash('none')).toBeUndefined()
         expect(await storage.tokens.revoke('t_none', 1)).toBeUndefined()
+        expect(await storage.tokens.setLimits('t_none', token('t_none'))).toBeUndefined()
+      })
+
+      it('changes the limits of one token and nothing else of it', async () => {
+        await storage.tokens.insert(token('t_1', { bytesPerDay: 1, expiresAt: 9_000 }))
+        await storage.tokens.insert(token('t_2'))
+        const limits = { maxDevices: 3, maxReservations: 4, maxCircuits: 5, circuitsPerMinute: 6, bytesPerDay: null, bytesPerSecond: 7 }
+        const changed = token('t_1', { ...limits, expiresAt: 9_000 })
+        expect(await storage.tokens.setLimits('t_1', { ...token('other'), ...limits })).toEqual(changed)
+        expect(await storage.tokens.get('t_1')).toEqual(changed)
+        expect(await storage.tokens.get('t_2')).toEqual(token('t_2'))
       })
 
       it('refuses an id or a hash that is taken', async () => {
@@ -86,6 +101,16 @@ export function storageContract(name: string, open: () => Storage): void {
         expect(await storage.devices.get('alice')).toBeUndefined()
         expect(await storage.devices.get('bob')).toBeDefined()
         expect(await storage.usage.get('t_gone', '2026-11-21')).toBe(0)
+      })
+    })
+
+    describe('settings', () => {
+      it('are given back as last set, and unknown ones not at all', async () => {
+        expect(await storage.settings.get('limits')).toBeUndefined()
+        await storage.settings.set('limits', '{"a":1}')
+        await storage.settings.set('limits', '{"a":2}')
+        await storage.settings.set('other', '')
+        expect([await storage.settings.get('limits'), await storage.settings.get('other')]).toEqual(['{"a":2}', ''])
       })
     })
 

@@ -8,6 +8,7 @@ export function createMemoryStorage(): Storage {
   const tokens = new Map<string, TokenRecord>()
   const devices = new Map<string, DeviceRecord>()
   const usage = new Map<string, Map<string, number>>()
+  const settings = new Map<string, string>()
 
   const devicesOf = (tokenId: string): DeviceRecord[] => [...devices.values()].filter((device) => device.tokenId === tokenId)
 
@@ -39,6 +40,14 @@ export function createMemoryStorage(): Storage {
         const revoked = { ...token, revokedAt: token.revokedAt ?? at }
         tokens.set(id, revoked)
         return revoked
+      },
+      async setLimits(id, limits) {
+        const token = tokens.get(id)
+        if (token === undefined) return undefined
+        const { maxDevices, maxReservations, maxCircuits, circuitsPerMinute, bytesPerDay, bytesPerSecond } = limits
+        const limited = { ...token, maxDevices, maxReservations, maxCircuits, circuitsPerMinute, bytesPerDay, bytesPerSecond }
+        tokens.set(id, limited)
+        return limited
       },
       async removeExpiredGuests(before) {
         const expired = [...tokens.values()].filter((token) => token.guest && token.expiresAt !== null && token.expiresAt < before)
@@ -82,6 +91,14 @@ export function createMemoryStorage(): Storage {
       },
       async removeBefore(day) {
         for (const days of usage.values()) for (const key of days.keys()) if (key < day) days.delete(key)
+      },
+    },
+    settings: {
+      async get(name) {
+        return settings.get(name)
+      },
+      async set(name, value) {
+        settings.set(name, value)
       },
     },
     async close() {},

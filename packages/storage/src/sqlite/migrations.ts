@@ -32,6 +32,14 @@ const MIGRATIONS: readonly string[] = [
      bytes INTEGER NOT NULL,
      PRIMARY KEY (token_id, day)
    ) STRICT, WITHOUT ROWID;`,
+  // 2, 2026-11-23: what a token's circuits and reservations may be, and what the operator set while the bridge ran.
+  `ALTER TABLE tokens ADD COLUMN max_reservations INTEGER;
+   ALTER TABLE tokens ADD COLUMN max_circuits INTEGER;
+   ALTER TABLE tokens ADD COLUMN circuits_per_minute INTEGER;
+   CREATE TABLE settings (
+     name TEXT PRIMARY KEY,
+     value TEXT NOT NULL
+   ) STRICT, WITHOUT ROWID;`,
 ]
 
 /** Brings the store to the newest schema, all steps or none. @throws when a newer Footbridge has written it. */

@@ -32,13 +32,20 @@ export function openSqliteStorage(path: string): Storage {
 
 function createAdapter(database: DatabaseSync): Storage {
   const insertToken = database.prepare(
-    `INSERT INTO tokens (id, hash, label, created_at, expires_at, max_devices, bytes_per_day, bytes_per_second, guest, revoked_at)
-     VALUES (:id, :hash, :label, :createdAt, :expiresAt, :maxDevices, :bytesPerDay, :bytesPerSecond, :guest, :revokedAt)`,
+    `INSERT INTO tokens (id, hash, label, created_at, expires_at, guest, revoked_at,
+       max_devices, max_reservations, max_circuits, circuits_per_minute, bytes_per_day, bytes_per_second)
+     VALUES (:id, :hash, :label, :createdAt, :expiresAt, :guest, :revokedAt,
+       :maxDevices, :maxReservations, :maxCircuits, :circuitsPerMinute, :bytesPerDay, :bytesPerSecond)`,
   )
   const tokenById = database.prepare('SELECT * FROM tokens WHERE id = ?')
   const tokenByHash = database.prepare('SELECT * FROM tokens WHERE hash = ?')
   const allTokens = database.prepare('SELECT * FROM tokens ORDER BY created_at, rowid')
   const revokeToken = database.prepare('UPDATE tokens SET revoked_at = coalesce(revoked_at, :at) WHERE id = :id RETURNING *')
+  const limitToken = database.prepare(
+    `UPDATE tokens SET max_devices = :maxDevices, max_reservations = :maxReservations, max_circuits = :maxCircuits,
+       circuits_per_minute = :circuitsPerMinute, bytes_per_day = :bytesPerDay, bytes_per_second = :bytesPerSecond
+     WHERE id = :id RETURNING *`,
+  )
   const removeGuests = database.prepare('DELETE FROM tokens WHERE guest = 1 AND expires_at < ?')
 
   const deviceByPeer = database.prepare('SELECT * FROM devices WHERE peer = ?')
@@ -57,6 +64,9 @@ function createAdapter(database: DatabaseSync): Storage {
   )
   const usageOfDay = database.prepare('SELECT bytes FROM usage WHERE token_id = ? AND day = ?')
   const removeUsage = database.prepare('DELETE FROM usage WHERE day < ?')
+
+  const setting = database.prepare('SELECT value FROM settings WHERE name = ?')
+  const setSetting = database.prepare('INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)')
 
   const inTransaction = <Result>(work: () => Result): Result => {
     database.exec('BEGIN IMMEDIATE')
@@ -89,6 +99,11 @@ function createAdapter(database: DatabaseSync): Storage {
       findByHash: async (hash) => optional(tokenByHash.get(hash), toToken),
       list: async () => allTokens.all().map(toToken),
       revoke: async (id, at) => optional(revokeToken.get({ id, at }), toToken),
+      setLimits: async (id, limits) => {
+        const { maxDevices, maxReservations, maxCircuits, circuitsPerMinute, bytesPerDay, bytesPerSecond } = limits
+        const row = limitToken.get({ id, maxDevices, maxReservations, maxCircuits, circuitsPerMinute, bytesPerDay, bytesPerSecond })
+        return optional(row, toToken)
+      },
       removeExpiredGuests: async (before) => Number(removeGuests.run(before).changes),
     },
     devices: {
@@ -101,6 +116,10 @@ function createAdapter(database: DatabaseSync): Storage {
       add: async (tokenId, day, bytes) => Number(addUsage.get({ tokenId, day, bytes })?.['bytes'] ?? 0),
       get: async (tokenId, day) => Number(usageOfDay.get(tokenId, day)?.['bytes'] ?? 0),
       removeBefore: async (day) => void removeUsage.run(day),
+    },
+    settings: {
+      get: async (name) => optional(setting.get(name), (row) => String(row['value'])),
+      set: async (name, value) => void setSetting.run(name, value),
     },
     close: async () => {
       if (database.isOpen) database.close()
@@ -121,6 +140,9 @@ function toToken(row: Row): TokenRecord {
     createdAt: Number(row['created_at']),
     expiresAt: nullable(row['expires_at']),
     maxDevices: nullable(row['max_devices']),
+    maxReservations: nullable(row['max_reservations']),
+    maxCircuits: nullable(row['max_circuits']),
+    circuitsPerMinute: nullable(row['circuits_per_minute']),
     bytesPerDay: nullable(row['bytes_per_day']),
     bytesPerSecond: nullable(row['bytes_per_second']),
     guest: row['guest'] === 1,
