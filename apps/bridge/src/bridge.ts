@@ -28,7 +28,7 @@ import { createWebSocketServer } from './http/sockets.ts'
 import { loadStaticFiles } from './http/static-files.ts'
 import { FAREWELL_MS, HOUSEKEEPING_MS, RESTART_AWAY_MS } from './limits.ts'
 import { createAddresses, originToMultiaddr } from './node/addresses.ts'
-import { createNode } from './node/create-node.ts'
+import { type BridgeNode, createNode } from './node/create-node.ts'
 import { loadIdentity } from './node/identity.ts'
 import { createLiveness } from './node/liveness.ts'
 import { createRegistry, type Registry } from './peers/registry.ts'
@@ -61,6 +61,8 @@ export interface RunningBridge {
   readonly tokens: Tokens
   readonly registry: Registry
   readonly relay: Relay
+  /** To look at, for tests and diagnosis: its connections and their streams. */
+  readonly node: BridgeNode
   /** For the control socket; must not be reachable from elsewhere. */
   readonly admin: Hono
 }
@@ -251,6 +253,7 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       tokens,
       registry,
       relay,
+      node,
       admin: createAdminRoutes({
         tokens,
         registry,

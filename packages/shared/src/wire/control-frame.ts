@@ -18,8 +18,9 @@
 import * as v from 'valibot'
 import { decodeJsonFrame } from './json-frame.ts'
 
-const time = v.pipe(v.number(), v.minValue(0))
-const amount = v.nullable(v.pipe(v.number(), v.minValue(0)))
+/** Finite: JSON reads 1e999 as Infinity, and a timer that waits so long fires at once. */
+const time = v.pipe(v.number(), v.finite(), v.minValue(0))
+const amount = v.nullable(v.pipe(v.number(), v.finite(), v.minValue(0)))
 /** A word of a list that may grow: unknown ones are read as `other`. */
 const word = <const Words extends readonly string[]>(words: Words): v.GenericSchema<unknown, Words[number] | 'other'> =>
   v.pipe(
@@ -40,7 +41,7 @@ const limits = v.object({
   /** Relayed bytes, both directions, per second and per day (UTC), of the token. */
   bytesPerSecond: amount,
   bytesPerDay: amount,
-  bytesUsedToday: v.pipe(v.number(), v.minValue(0)),
+  bytesUsedToday: v.pipe(v.number(), v.finite(), v.minValue(0)),
   /** Circuits at once, of the token. */
   circuits: amount,
   /** New circuits per minute, of the token. */
