@@ -39,7 +39,7 @@ interface Input {
   readonly bytes: Uint8Array
   readonly allowed?: readonly number[]
   /** What follows the bytes: the end of the stream, a reset, or nothing. */
-  readonly then: 'close' | 'reset' | 'wait'
+  readonly end: 'close' | 'reset' | 'wait'
 }
 
 async function makeInput(random: Random, valid: readonly HopMessage[]): Promise<Input> {
@@ -47,25 +47,25 @@ async function makeInput(random: Random, valid: readonly HopMessage[]): Promise<
   const message = encodeHopMessage(random.pick(valid))
   switch (random.below(9)) {
     case 0:
-      return { bytes: framed(Uint8Array.of(0xff, 0xff, ...random.bytes(random.below(20)))), allowed: malformed, then: 'wait' }
+      return { bytes: framed(Uint8Array.of(0xff, 0xff, ...random.bytes(random.below(20)))), allowed: malformed, end: 'wait' }
     case 1: // More than a relay message may have, in full.
-      return { bytes: framed(new Uint8Array(4_097 + random.below(4_000))), allowed: malformed, then: 'wait' }
+      return { bytes: framed(new Uint8Array(4_097 + random.below(4_000))), allowed: malformed, end: 'wait' }
     case 2: // A length that claims gigabytes, and a length without an end.
       return {
         bytes: Uint8Array.of(0xff, 0xff, 0xff, 0xff, random.below(2) === 0 ? 0x0f : 0xff, ...random.bytes(30)),
         allowed: malformed,
-        then: 'close',
+        end: 'close',
       }
     case 3: // Cut off, then the end.
-      return { bytes: framed(message).slice(0, 1 + random.below(message.length)), allowed: malformed, then: 'close' }
+      return { bytes: framed(message).slice(0, 1 + random.below(message.length)), allowed: malformed, end: 'close' }
     case 4:
-      return { bytes: framed(message).slice(0, random.below(message.length + 2)), then: 'reset' }
+      return { bytes: framed(message).slice(0, random.below(message.length + 2)), end: 'reset' }
     case 5: {
       const { type: _, ...untyped } = random.pick(valid)
       return {
         bytes: framed(encodeHopMessage({ ...untyped, ...(random.below(2) === 0 && { type: 'STATUS', status: random.below(999) }) })),
         allowed: [STATUS.UNEXPECTED_MESSAGE],
-        then: 'wait',
+        end: 'wait',
       }
     }
     case 6: // Well formed, about a peer that nobody has heard of.
@@ -77,12 +77,12 @@ async function makeInput(random: Random, valid: readonly HopMessage[]): Promise<
           }),
         ),
         allowed: [STATUS.NO_RESERVATION, STATUS.PERMISSION_DENIED],
-        then: 'wait',
+        end: 'wait',
       }
     case 7: // Two messages at once.
-      return { bytes: Buffer.concat([framed(message), framed(mutate(message, random).slice(0, 4_000))]), then: 'wait' }
+      return { bytes: Buffer.concat([framed(message), framed(mutate(message, random).slice(0, 4_000))]), end: 'wait' }
     default:
-      return { bytes: framed(mutate(message, random).slice(0, 8_000)), then: random.pick(['close', 'wait']) }
+      return { bytes: framed(mutate(message, random).slice(0, 8_000)), end: random.pick(['close', 'wait']) }
   }
 }
 
@@ -116,11 +116,11 @@ describe('a bridge that is sent bad messages', { timeout: 120_000 }, () => {
     const valid: HopMessage[] = [{ type: 'RESERVE' }, connectTo(alice), { type: 'STATUS', status: 100 }]
     const random = createRandom(seed)
     const attack = async (index: number): Promise<void> => {
-      const { bytes, allowed, then } = await makeInput(random, valid)
+      const { bytes, allowed, end } = await makeInput(random, valid)
       const stream = await mallory.connection.newStream(HOP_PROTOCOL)
       stream.send(bytes)
-      if (then === 'reset') return stream.abort(new Error('gone'))
-      if (then === 'close') await stream.close().catch(() => {})
+      if (end === 'reset') return stream.abort(new Error('gone'))
+      if (end === 'close') await stream.close().catch(() => {})
       const status = await readStatus(stream)
       const isRight = status === undefined ? true : allowed === undefined ? known.has(status) : allowed.includes(status)
       // Nobody here has a reservation and Mallory has no session: nothing that is sent may be granted.
@@ -129,7 +129,7 @@ describe('a bridge that is sent bad messages', { timeout: 120_000 }, () => {
           `answered ${String(status)} to input ${index} of FUZZ_SEED=${seed}: ${Buffer.from(bytes.subarray(0, 100)).toString('hex')}`,
         )
       // Whether the message was a right one or not: an answer was owed to everything that was whole.
-      if (allowed !== undefined && then === 'wait') expect(status, `no answer to input ${index} of FUZZ_SEED=${seed}`).toBeDefined()
+      if (allowed !== undefined && end === 'wait') expect(status, `no answer to input ${index} of FUZZ_SEED=${seed}`).toBeDefined()
       stream.abort(new Error('done'))
     }
     await inLanes(200, attack)
@@ -156,7 +156,7 @@ describe('a bridge that is sent bad messages', { timeout: 120_000 }, () => {
       STOP_PROTOCOL,
       (stream) => {
         const answer = mutate(encodeStopMessage({ type: 'STATUS', status: 200 + random.below(300) }), random).slice(0, 8_000)
-        const [bytes, then] = random.pick<[Uint8Array, 'close' | 'reset' | 'wait']>([
+        const [bytes, end] = random.pick<[Uint8Array, 'close' | 'reset' | 'wait']>([
           [framed(answer), 'close'],
           [framed(answer), 'reset'],
           [Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff), 'close'],
@@ -169,8 +169,8 @@ describe('a bridge that is sent bad messages', { timeout: 120_000 }, () => {
         ])
         sent.push(Buffer.from(bytes.subarray(0, 60)).toString('hex'))
         if (bytes.length > 0) stream.send(bytes)
-        if (then === 'close') stream.close().catch(() => {})
-        if (then === 'reset') stream.abort(new Error('no'))
+        if (end === 'close') stream.close().catch(() => {})
+        if (end === 'reset') stream.abort(new Error('no'))
       },
       { maxInboundStreams: 1_000 },
     )

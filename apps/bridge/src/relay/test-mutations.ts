@@ -3,13 +3,13 @@
  */
 
 export interface Random {
-  /** 0 to `below` - 1. */
-  below(below: number): number
-  bytes(length: number): Uint8Array
-  pick<Value>(from: readonly Value[]): Value
+  /** 0 to `limit` - 1. */
+  readonly below: (limit: number) => number
+  readonly bytes: (length: number) => Uint8Array
+  readonly pick: <Value>(from: readonly Value[]) => Value
 }
 
-/** FUZZ_SEED, or another one every day's every run. */
+/** FUZZ_SEED, or another one at every run. */
 export function chooseSeed(): number {
   return Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31)
 }
@@ -27,11 +27,7 @@ export function createRandom(seed: number): Random {
   return {
     below,
     bytes: (length) => Uint8Array.from({ length }, () => next() & 0xff),
-    pick: (from) => {
-      const picked = from[below(from.length)]
-      if (picked === undefined && from.length === 0) throw new RangeError('nothing to pick from')
-      return picked as (typeof from)[number]
-    },
+    pick: <Value>(from: readonly Value[]) => from[below(from.length)] as Value,
   }
 }
 
