@@ -21,7 +21,8 @@ const rules: readonly Rule[] = [
   },
   {
     reason: 'touches `process`: only main.ts reads argv, env and signals, so that configuration can be reviewed in one place',
-    applies: (path) => path.startsWith('apps/bridge/src/') && path !== 'apps/bridge/src/main.ts' && !isTest(path),
+    applies: (path) =>
+      path.startsWith('apps/bridge/src/') && path !== 'apps/bridge/src/main.ts' && !isTest(path) && !/\/test-[^/]+$/.test(path),
     broken: (text) => /(^|[^.\w'"`-])process\s*[.[]/m.test(withoutComments(text)) || /from 'node:process'/.test(text),
   },
   {

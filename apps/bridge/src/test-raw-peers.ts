@@ -95,6 +95,15 @@ export function framed(message: Uint8Array): Uint8Array {
   return Uint8Array.from([...(length < 0x80 ? [length] : [(length & 0x7f) | 0x80, length >> 7]), ...message])
 }
 
+/** As an operator does: what is looked at here is not how much somebody may use. */
+export async function liftLimits({ admin }: TestBridge): Promise<void> {
+  for (const scope of ['peer', 'address', 'bridge']) {
+    const body = JSON.stringify({ circuits: null, circuitsPerMinute: null })
+    const response = await admin.request(`/limits/${scope}`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body })
+    if (!response.ok) throw new Error(await response.text())
+  }
+}
+
 /** What the bridge holds for its peers: every count that must be back where it was when they are gone. */
 export function holdings({ node, relay, registry }: TestBridge): Readonly<Record<string, number>> {
   const streams = node.getConnections().flatMap((connection) => connection.streams)

@@ -15,6 +15,7 @@ import {
   eventually,
   framed,
   holdings,
+  liftLimits,
   openCircuit,
   reserve,
   startRawPeer,
@@ -64,7 +65,7 @@ async function makeInput(random: Random, valid: readonly HopMessage[]): Promise<
       const { type: _, ...untyped } = random.pick(valid)
       return {
         bytes: framed(encodeHopMessage({ ...untyped, ...(random.below(2) === 0 && { type: 'STATUS', status: random.below(999) }) })),
-        allowed: [STATUS.UNEXPECTED_MESSAGE],
+        allowed: [STATUS.UNEXPECTED_MESSAGE, STATUS.MALFORMED_MESSAGE],
         end: 'wait',
       }
     }
@@ -111,6 +112,7 @@ async function inLanes(count: number, run: (index: number) => Promise<void>): Pr
 describe('a bridge that is sent bad messages', { timeout: 120_000 }, () => {
   it('answers bad HOP messages as the specification says, keeps nothing, and serves the next', async () => {
     const bridge = await bench.startBridge()
+    await liftLimits(bridge)
     const mallory = await startRawPeer(bench, bridge)
     const alice = await startRawPeer(bench, bridge, { name: 'Alice' })
     const valid: HopMessage[] = [{ type: 'RESERVE' }, connectTo(alice), { type: 'STATUS', status: 100 }]
@@ -147,6 +149,7 @@ describe('a bridge that is sent bad messages', { timeout: 120_000 }, () => {
 
   it('takes a bad answer to STOP for a destination that failed, and gives the slot back', async () => {
     const bridge = await bench.startBridge()
+    await liftLimits(bridge)
     const alice = await startRawPeer(bench, bridge, { name: 'Alice' })
     const bob = await startRawPeer(bench, bridge)
     await reserve(alice)
