@@ -6,6 +6,7 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { formatLoginLink, type BridgeToken } from '@footbridge/shared/bridge-token'
 import { isFootbridgeError } from '@footbridge/shared/errors'
+import type { TokenLimits } from '@footbridge/storage/ports'
 import { openSqliteStorage } from '@footbridge/storage/sqlite/sqlite-storage'
 import { createControlClient, type ControlClient } from '../admin/control-client.ts'
 import { controlPath } from '../admin/control-path.ts'
@@ -13,6 +14,8 @@ import { lockDataDir, prepareDataDir, reasonOf, storePath } from '../admin/data-
 import { summarizeToken, type TokenSummary } from '../admin/token-summary.ts'
 import { createTokens, type TokenOptions } from '../auth/tokens.ts'
 import type { Config } from '../config.ts'
+import type { BridgeLimits } from '../relay/relay.ts'
+import { createRelayLimitSettings, type LimitChanges } from '../relay-limits.ts'
 import { localUrl } from './banner.ts'
 import { CommandError, type Console } from './console.ts'
 
@@ -23,6 +26,9 @@ export interface Operator {
   createToken(options: TokenOptions): Promise<{ id: string; token: string; link: string }>
   listTokens(): Promise<TokenSummary[]>
   revokeToken(id: string): Promise<void>
+  limitToken(id: string, changes: Partial<TokenLimits>): Promise<TokenSummary>
+  limits(): Promise<BridgeLimits>
+  changeLimits(scope: keyof BridgeLimits, changes: LimitChanges): Promise<BridgeLimits>
 }
 
 /** @throws CommandError when neither the bridge nor the store can be reached. */
@@ -41,6 +47,8 @@ export async function withOperator<Result>(
     const storage = openStore(dataDir)
     try {
       const tokens = createTokens({ storage, clock: console.clock, randomBytes: console.randomBytes })
+      const limits = createRelayLimitSettings({ storage })
+      await limits.load()
       return await work({
         createToken: async (options) => {
           const { token, record } = await tokens.create(options)
@@ -48,6 +56,13 @@ export async function withOperator<Result>(
         },
         listTokens: async () => (await tokens.list()).map(summarizeToken),
         revokeToken: async (id) => void (await tokens.revoke(id)),
+        limitToken: async (id, changes) => {
+          const details = (await tokens.limit(id, changes)) && (await tokens.show(id))
+          if (details === undefined) throw new CommandError('there is no such token any more')
+          return summarizeToken(details)
+        },
+        limits: async () => limits.current(),
+        changeLimits: (scope, changes) => limits.change(scope, changes),
       })
     } finally {
       await storage.close()
@@ -86,5 +101,8 @@ function throughBridge(client: ControlClient, url: string): Operator {
     },
     listTokens: () => client.listTokens(),
     revokeToken: (id) => client.revokeToken(id),
+    limitToken: (id, changes) => client.limitToken(id, changes),
+    limits: () => client.limits(),
+    changeLimits: (scope, changes) => client.changeLimits(scope, changes),
   }
 }

@@ -49,6 +49,14 @@ describe('what cannot work is told in one line, with exit code 1', () => {
     ['a data folder that is a file', ['--data-dir', file], {}, /cannot write to the data folder .* --data-dir/],
     ['a certificate that is not there', ['--tls-cert', '/nope', '--tls-key', '/nope', ...DATA], {}, /--tls-cert .*no such file/],
     ['peers without a bridge', ['peers', ...DATA], {}, /no bridge is running/],
+    ['status without a bridge', ['status', ...DATA], {}, /no bridge is running/],
+    [
+      'limits of nobody',
+      ['limits', 'set', 'planet', '--circuits', '1', ...DATA],
+      {},
+      /"planet" has no limits: give one of peer, address, bridge/,
+    ],
+    ['a change of nothing', ['limits', 'set', 'bridge', ...DATA], {}, /nothing to change/],
     ['a token that is not there', ['token', 'revoke', 't_nothing', ...DATA], {}, /no token has the id or label "t_nothing"/],
     ['a limit that is none', ['token', 'create', '--per-day', 'lots', ...DATA], {}, /--per-day "lots" must be/],
   ])('%s', async (_what, args, env, line) => {
@@ -86,9 +94,32 @@ describe('tokens without a bridge', () => {
     )
     expect(listed.out).not.toContain('fb1_')
 
+    const limited = await footbridge(['token', 'limit', 'Alice', '--circuits', '20', '--circuit-rate', '60', '--per-day', 'none', ...data])
+    expect(limited.out).toMatch(
+      /^t_\w{8} \(Alice\) may use: 2 devices, no daily limit, 2 MB\/s, circuits: 20 at once, 60 a minute, expires/,
+    )
+    await footbridge(['token', 'limit', 'Alice', '--per-day', '1GB', ...data])
+
     expect(await footbridge(['token', 'revoke', 'Alice', ...data])).toMatchObject({ code: 0 })
     const shown = await footbridge(['token', 'show', 'Alice', '--json', ...data])
-    expect(JSON.parse(shown.out)).toMatchObject({ label: 'Alice', state: 'revoked', maxDevices: 2, bytesPerDay: 1e9, bytesPerSecond: 2e6 })
+    expect(JSON.parse(shown.out)).toMatchObject({
+      label: 'Alice',
+      state: 'revoked',
+      maxDevices: 2,
+      maxCircuits: 20,
+      bytesPerDay: 1e9,
+      bytesPerSecond: 2e6,
+    })
     expect(shown.out).not.toContain('hash')
+  })
+})
+
+describe('limits without a bridge', () => {
+  it('are shown, changed, and kept', { timeout: 30_000 }, async () => {
+    const data = ['--data-dir', mkdtempSync(join(folder, 'limits-'))]
+    expect((await footbridge(['limits', ...data])).out).toMatch(/the bridge +10000 +4096 +12000 +no limit +no limit\n/)
+    await footbridge(['limits', 'set', 'bridge', '--rate', '50MB/s', '--per-day', '1TB', '--circuits', '100', ...data])
+    await footbridge(['limits', 'set', 'bridge', '--per-day', 'none', ...data])
+    expect((await footbridge(['limits', 'show', ...data])).out).toMatch(/the bridge +10000 +100 +12000 +50 MB\/s +no limit\n/)
   })
 })

@@ -5,8 +5,18 @@ import { Command, CommanderError, Option } from 'commander'
 import type { DestinationStream } from 'pino'
 import { readConfig, SETTINGS, type Config, type Flags, type SettingName } from '../config.ts'
 import type { Console } from './console.ts'
+import { limitsCommand, setLimitsCommand, type LimitsFlags } from './limits-commands.ts'
 import { peersCommand, type PeersFlags } from './peers-command.ts'
-import { createTokenCommand, listTokensCommand, revokeTokenCommand, showTokenCommand, type CreateFlags } from './token-commands.ts'
+import { statusCommand } from './status-command.ts'
+import {
+  createTokenCommand,
+  limitTokenCommand,
+  listTokensCommand,
+  revokeTokenCommand,
+  showTokenCommand,
+  type CreateFlags,
+  type LimitFlags,
+} from './token-commands.ts'
 
 /** What the other commands need of the settings: where the store is, and what login links begin with. */
 const SHARED_SETTINGS: readonly SettingName[] = ['dataDir', 'publicUrl', 'host', 'port']
@@ -41,7 +51,8 @@ function explain(error: unknown): string {
 }
 
 function explainUsage(error: CommanderError): string {
-  if (error.code === 'commander.help') return 'footbridge: token needs one of create, list, show and revoke: see footbridge token --help'
+  if (error.code === 'commander.help')
+    return 'footbridge: that needs one of its commands: see footbridge token --help or footbridge limits --help'
   const reason = error.message
     .replace(/^error: /, '')
     .replaceAll(/\s*\n\s*/g, ' ')
@@ -73,9 +84,9 @@ function createProgram({ console, openLog }: ProgramDependencies): Command {
     })
   for (const name of Object.keys(SETTINGS) as SettingName[]) addSetting(start, name)
 
-  const token = program.command('token').description('make, list and revoke bridge tokens, while the bridge runs or not')
-  const add = (parent: Command, usage: string, description: string): Command => {
-    const command = parent.command(usage).description(description)
+  const token = program.command('token').description('make, list, limit and revoke bridge tokens, while the bridge runs or not')
+  const add = (parent: Command, usage: string, description: string, isDefault = false): Command => {
+    const command = parent.command(usage, { isDefault }).description(description)
     for (const name of SHARED_SETTINGS) addSetting(command, name)
     return command.option('--json', 'print JSON and nothing else')
   }
@@ -87,7 +98,21 @@ function createProgram({ console, openLog }: ProgramDependencies): Command {
     .option('--devices <number>', 'how many devices it may enrol, or none for no limit', '5')
     .option('--per-day <amount>', 'what it may relay a day (UTC), such as 500MB or 1GB, or none for no limit', 'none')
     .option('--rate <rate>', 'how fast it may relay, such as 2MB/s, or none for no limit', 'none')
+    .option('--circuits <number>', 'circuits that its devices may be ends of at once, or none for no limit', 'none')
+    .option('--circuit-rate <number>', 'new circuits a minute, or none for no limit', 'none')
+    .option('--reservations <number>', 'virtual peers that its devices may be at once, or none for no limit', 'none')
     .action((_flags, command: Command) => createTokenCommand(configOf(command), console, command.opts<CreateFlags>(), isJson(command)))
+
+  add(token, 'limit <id-or-label>', 'change what a token may use; in force at once, for running circuits too')
+    .option('--devices <number>', 'how many devices it may enrol; those enrolled stay')
+    .option('--per-day <amount>', 'what it may relay a day (UTC), such as 500MB, or none')
+    .option('--rate <rate>', 'how fast it may relay, such as 2MB/s, or none')
+    .option('--circuits <number>', 'circuits at once, or none')
+    .option('--circuit-rate <number>', 'new circuits a minute, or none')
+    .option('--reservations <number>', 'virtual peers at once, or none')
+    .action((idOrLabel: string, _flags, command: Command) =>
+      limitTokenCommand(configOf(command), console, idOrLabel, command.opts<LimitFlags>(), isJson(command)),
+    )
 
   add(token, 'list', 'all tokens, with what they have used today').action((_flags, command: Command) =>
     listTokensCommand(configOf(command), console, isJson(command)),
@@ -109,6 +134,24 @@ function createProgram({ console, openLog }: ProgramDependencies): Command {
       return peersCommand(configOf(command), console, { json, watch, all })
     })
 
+  add(program, 'status', 'the running bridge at a glance: who is here, and what the relay has done since the start').action(
+    (_flags, command: Command) => statusCommand(configOf(command), console, isJson(command)),
+  )
+
+  const limits = program.command('limits').description('what one peer, one address and the whole bridge may use of the relay')
+  add(limits, 'show', 'the limits in force (the default)', true).action((_flags, command: Command) =>
+    limitsCommand(configOf(command), console, isJson(command)),
+  )
+  add(limits, 'set <peer|address|bridge>', 'change them, while the bridge runs or not; kept over restarts')
+    .option('--reservations <number>', 'virtual peers at once (of an address or the bridge), or none')
+    .option('--circuits <number>', 'circuits at once, or none')
+    .option('--circuit-rate <number>', 'new circuits a minute, or none')
+    .option('--rate <rate>', 'relayed bytes a second, such as 50MB/s, or none')
+    .option('--per-day <amount>', 'relayed bytes a day (UTC), such as 500GB, or none')
+    .action((scope: string, _flags, command: Command) =>
+      setLimitsCommand(configOf(command), console, scope, command.opts<LimitsFlags>(), isJson(command)),
+    )
+
   return program
 }
 
@@ -127,7 +170,10 @@ function formatSettings(): string {
     '  footbridge                                          run the bridge at http://localhost:8080',
     '  footbridge --port 9000 --guests                     another port, visitors welcome',
     '  footbridge token create --label "Alice" --expires 30d --devices 2',
+    '  footbridge token limit "Alice" --per-day 5GB --circuits 20',
     '  footbridge token revoke "Alice"',
+    '  footbridge limits set bridge --rate 50MB/s',
+    '  footbridge status',
     '  footbridge peers --watch',
     '',
     'footbridge start --help lists every setting with its default and reason.',

@@ -1,11 +1,13 @@
 /**
- * `footbridge token create | list | show | revoke`.
+ * `footbridge token create | limit | list | show | revoke`.
  * Not here: how the tokens are reached (operator.ts) and how amounts are written (units.ts).
  */
+import type { TokenLimits } from '@footbridge/storage/ports'
 import type { TokenSummary } from '../admin/token-summary.ts'
 import type { Config } from '../config.ts'
 import { CommandError, type Console } from './console.ts'
 import { withOperator } from './operator.ts'
+import { readOption } from './read-option.ts'
 import { formatQrCode } from './qr-code.ts'
 import { formatTable, printable } from './table.ts'
 import { formatBytes, formatTime, parseBytes, parseCount, parseExpiry, parseRate } from './units.ts'
@@ -17,15 +19,18 @@ export interface CreateFlags {
   readonly devices: string
   readonly perDay: string
   readonly rate: string
+  readonly circuits: string
+  readonly circuitRate: string
+  readonly reservations: string
 }
+/** Those that are left out stay as they are. */
+export type LimitFlags = Partial<Omit<CreateFlags, 'label' | 'expires'>>
 
 export async function createTokenCommand(config: Config, console: Console, flags: CreateFlags, json: boolean): Promise<void> {
   const options = {
     label: flags.label,
     expiresAt: readOption('--expires', flags.expires, (text) => parseExpiry(text, console.clock())),
-    maxDevices: readOption('--devices', flags.devices, parseCount),
-    bytesPerDay: readOption('--per-day', flags.perDay, parseBytes),
-    bytesPerSecond: readOption('--rate', flags.rate, parseRate),
+    ...readLimits(flags),
   }
   const created = await withOperator(config, console, (operator) => operator.createToken(options))
   if (json) return console.print(`${JSON.stringify({ ...created, ...options }, undefined, 2)}\n`)
@@ -41,6 +46,24 @@ export async function createTokenCommand(config: Config, console: Console, flags
       '',
     ].join('\n'),
   )
+}
+
+export async function limitTokenCommand(
+  config: Config,
+  console: Console,
+  idOrLabel: string,
+  flags: LimitFlags,
+  json: boolean,
+): Promise<void> {
+  const changes = readLimits(flags)
+  if (Object.keys(changes).length === 0)
+    throw new CommandError('nothing to change: give at least one limit, see footbridge token limit --help')
+  const token = await withOperator(config, console, async (operator) => {
+    const { id } = findToken(await operator.listTokens(), idOrLabel)
+    return operator.limitToken(id, changes)
+  })
+  if (json) return console.print(`${JSON.stringify(token, undefined, 2)}\n`)
+  console.print(`${token.id} (${printable(token.label)}) may use: ${describeLimits(token)}.\n`)
 }
 
 export async function listTokensCommand(config: Config, console: Console, json: boolean): Promise<void> {
@@ -61,6 +84,8 @@ export async function showTokenCommand(config: Config, console: Console, idOrLab
     ['expires', formatExpiry(token)],
     ['relayed today', `${formatBytes(token.bytesToday)} of ${formatLimit(token.bytesPerDay, formatBytes)}`],
     ['rate', formatRate(token)],
+    ['circuits', describeCircuits(token)],
+    ['virtual peers', formatLimit(token.maxReservations, String)],
     ['devices', formatDevices(token)],
   ]
   const devices = token.devices.map(({ peer, name, lastSeenAt }) => [peer, printable(name) || '-', formatTime(lastSeenAt)])
@@ -96,11 +121,16 @@ function findToken(tokens: readonly TokenSummary[], idOrLabel: string): TokenSum
   return candidates[0]
 }
 
-function readOption<Value>(flag: string, text: string, parse: (text: string) => Value): Value {
-  try {
-    return parse(text)
-  } catch (error) {
-    throw new CommandError(`${flag} ${JSON.stringify(text)} ${error instanceof Error ? error.message : String(error)}`)
+/** Only the limits that were given. @throws CommandError */
+function readLimits(flags: LimitFlags): Partial<TokenLimits> {
+  const { devices, perDay, rate, circuits, circuitRate, reservations } = flags
+  return {
+    ...(devices !== undefined && { maxDevices: readOption('--devices', devices, parseCount) }),
+    ...(reservations !== undefined && { maxReservations: readOption('--reservations', reservations, parseCount) }),
+    ...(circuits !== undefined && { maxCircuits: readOption('--circuits', circuits, parseCount) }),
+    ...(circuitRate !== undefined && { circuitsPerMinute: readOption('--circuit-rate', circuitRate, parseCount) }),
+    ...(perDay !== undefined && { bytesPerDay: readOption('--per-day', perDay, parseBytes) }),
+    ...(rate !== undefined && { bytesPerSecond: readOption('--rate', rate, parseRate) }),
   }
 }
 
@@ -109,18 +139,23 @@ function toRow(token: TokenSummary): string[] {
   return [token.id, printable(token.label), token.state, formatDevices(token), relayed, formatRate(token), formatExpiry(token)]
 }
 
-type Limits = Pick<TokenSummary, 'expiresAt' | 'maxDevices' | 'bytesPerDay' | 'bytesPerSecond'>
+type Limits = Partial<TokenLimits> & { readonly expiresAt: number | null }
 
 function describeLimits(limits: Limits): string {
-  const { maxDevices, bytesPerDay, expiresAt } = limits
+  const { maxDevices = null, bytesPerDay = null, expiresAt } = limits
   const devices = maxDevices === null ? 'any number of devices' : maxDevices === 1 ? 'one device' : `${maxDevices} devices`
   const perDay = bytesPerDay === null ? 'no daily limit' : `${formatBytes(bytesPerDay)} relayed a day`
-  const rate = limits.bytesPerSecond === null ? 'any rate' : formatRate(limits)
-  return `${devices}, ${perDay}, ${rate}, ${expiresAt === null ? 'never expires' : `expires ${formatTime(expiresAt)}`}`
+  const rate = (limits.bytesPerSecond ?? null) === null ? 'any rate' : formatRate(limits)
+  const circuits = (limits.maxCircuits ?? limits.circuitsPerMinute ?? null) === null ? '' : `, circuits: ${describeCircuits(limits)}`
+  return `${devices}, ${perDay}, ${rate}${circuits}, ${expiresAt === null ? 'never expires' : `expires ${formatTime(expiresAt)}`}`
+}
+
+function describeCircuits({ maxCircuits = null, circuitsPerMinute = null }: Partial<TokenLimits>): string {
+  return `${formatLimit(maxCircuits, String)} at once, ${formatLimit(circuitsPerMinute, String)} a minute`
 }
 
 const formatLimit = (limit: number | null, format: (value: number) => string): string => (limit === null ? 'no limit' : format(limit))
 const formatDevices = (token: TokenSummary): string => `${token.devices.length} / ${formatLimit(token.maxDevices, String)}`
-const formatRate = ({ bytesPerSecond }: Pick<Limits, 'bytesPerSecond'>): string =>
+const formatRate = ({ bytesPerSecond = null }: Pick<Limits, 'bytesPerSecond'>): string =>
   formatLimit(bytesPerSecond, (rate) => `${formatBytes(rate)}/s`)
 const formatExpiry = ({ expiresAt }: Pick<Limits, 'expiresAt'>): string => (expiresAt === null ? 'never' : formatTime(expiresAt))

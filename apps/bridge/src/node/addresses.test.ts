@@ -49,6 +49,20 @@ describe('addresses of the bridge', () => {
     expect(addresses({}, ['/ip4/127.0.0.1/tcp/8081']).relayAddresses()).toEqual([`/ip4/127.0.0.1/tcp/8081/p2p/${BRIDGE}`])
   })
 
+  it.each(['/ip4/169.254.7.7/tcp/8081', '/ip6/fe80::1/tcp/8081', '/ip6zone/eth0/ip6/fe80::1/tcp/8081', '/ip6/::1/tcp/8081'])(
+    'leave %s out when there is another',
+    (address) => {
+      expect(addresses({}, [address, '/ip6/2001:db8::5/tcp/8081']).relayAddresses()).toEqual([`/ip6/2001:db8::5/tcp/8081/p2p/${BRIDGE}`])
+    },
+  )
+
+  it('are told to whoever reserves with the bridge’s PeerID and without /p2p-circuit', () => {
+    expect(addresses({ publicUrl: 'https://bridge.example' }).reservationAddresses().map(String)).toEqual([
+      `/ip4/192.0.2.1/tcp/8081/p2p/${BRIDGE}`,
+      `/dns/bridge.example/tcp/443/tls/ws/p2p/${BRIDGE}`,
+    ])
+  })
+
   it('are what the operator announces, where that is said', () => {
     expect(addresses({ announceAddrs: ['/dns4/bridge.example/tcp/9'] }).relayAddresses()).toEqual([
       `/dns4/bridge.example/tcp/9/p2p/${BRIDGE}`,

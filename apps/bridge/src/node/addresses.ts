@@ -36,7 +36,7 @@ export function createAddresses({ bridgePeer, publicUrl, announceAddrs, tcpAddre
   const nativeAddresses = (): string[] => {
     if (announceAddrs.length > 0) return [...announceAddrs]
     const listening = tcpAddresses().map(String)
-    const reachable = listening.filter((address) => !isLoopbackAddress(address))
+    const reachable = listening.filter((address) => !isOfThisLinkAlone(address))
     return reachable.length > 0 ? reachable : listening
   }
 
@@ -63,6 +63,7 @@ export function originToMultiaddr(origin: string): [string] | undefined {
   return [`/${kind}/${host}/tcp/${url.port || (secure ? 443 : 80)}${secure ? '/tls' : ''}/ws`]
 }
 
-function isLoopbackAddress(address: string): boolean {
-  return /^\/ip4\/127\.|^\/ip6\/::1\//.test(address)
+/** Loopback and link-local: no use to anybody on another network, and a bridge that told them would make others dial their own machine. */
+function isOfThisLinkAlone(address: string): boolean {
+  return /^\/ip4\/(127\.|169\.254\.)|^\/ip6\/(::1\/|fe[89ab])|^\/ip6zone\//i.test(address)
 }

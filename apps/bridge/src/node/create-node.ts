@@ -78,6 +78,8 @@ export async function createNode(options: NodeOptions): Promise<BridgeNode> {
       inboundConnectionThreshold: MAX_CONNECTIONS_PER_ADDRESS_AND_SECOND,
     },
     connectionGater: {
+      // Nobody can make the bridge reach into its own machine or network: it has no reason to dial, so it cannot.
+      denyDialPeer: () => true,
       denyInboundConnection: (connection) => !cap.admits(connection),
       denyInboundUpgradedConnection: (_peer, connection) => {
         onUpgraded(connection)

@@ -1,119 +1,18 @@
 /**
  * The relay between real libp2p nodes over TCP on loopback: stock js-libp2p clients, and raw ones that behave badly.
  */
-import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
-import { identify } from '@libp2p/identify'
-import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
-import { noise } from '@libp2p/noise'
+import type { PeerId } from '@libp2p/interface'
 import { RecordEnvelope } from '@libp2p/peer-record'
-import { ping, type Ping } from '@libp2p/ping'
-import { tcp } from '@libp2p/tcp'
-import { lpStream } from '@libp2p/utils'
-import { yamux } from '@libp2p/yamux'
-import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
+import { multiaddr } from '@multiformats/multiaddr'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { circuitRelay } from './hop.ts'
-import { RELAY_LIMITS, type RelayLimits } from './limits.ts'
-import type { Relay, RelayPolicy } from './relay.ts'
-import { NO_BRIDGE_LIMITS, openPolicy, tokenFor } from './test-policy.ts'
-import { HOP_PROTOCOL, STATUS, STOP_PROTOCOL, decodeHopMessage, encodeHopMessage, encodeStopMessage, type HopMessage } from './wire.ts'
+import { RELAY_LIMITS } from './limits.ts'
+import { NO_BRIDGE_LIMITS, tokenFor } from './test-policy.ts'
+import { WINDOW_BYTES, connectTo, createRelayBench } from './test-relay.ts'
+import { STATUS, STOP_PROTOCOL } from './wire.ts'
 
-const WINDOW_BYTES = 512 * 1024
-const nodes: Libp2p[] = []
-
-afterEach(async () => {
-  // A polite close waits half a second for the other side.
-  for (const node of nodes) for (const connection of node.getConnections()) connection.abort(new Error('the test is over'))
-  await Promise.all(nodes.splice(0).map(async (node) => node.stop()))
-})
-
-interface RelayUnderTest {
-  readonly relay: Relay
-  readonly address: Multiaddr
-  readonly peerId: PeerId
-  readonly log: string[]
-}
-
-async function startRelay(policy: Partial<RelayPolicy> = {}, limits: Partial<RelayLimits> = {}): Promise<RelayUnderTest> {
-  const log: string[] = []
-  const node: Libp2p<{ relay: Relay }> = await createLibp2p<{ relay: Relay }>({
-    addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
-    transports: [tcp()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: WINDOW_BYTES } })],
-    connectionManager: { inboundConnectionThreshold: 1_000 },
-    services: {
-      relay: circuitRelay({
-        policy: openPolicy(policy),
-        events: {
-          reserved: (peer) => log.push(`reserved ${peer.toString()}`),
-          unreserved: (peer) => log.push(`unreserved ${peer.toString()}`),
-          held: (peer, { limit, scope }) => log.push(`held ${peer} ${limit} ${scope}`),
-          ending: (peer, { reason }) => log.push(`ending ${peer} ${reason}`),
-        },
-        relayAddresses: (): Multiaddr[] => node.getMultiaddrs(),
-        limits: { ...RELAY_LIMITS, ...limits },
-      }),
-    },
-  })
-  nodes.push(node)
-  return { relay: node.services.relay, address: node.getMultiaddrs()[0]!, peerId: node.peerId, log }
-}
-
-type Peer = Libp2p<{ ping: Ping }>
-
-async function startPeer(listen: string[] = []): Promise<Peer> {
-  const node = await createLibp2p({
-    addresses: { listen },
-    transports: [tcp(), circuitRelayTransport()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
-    connectionMonitor: { enabled: false },
-    services: { identify: identify(), ping: ping() },
-  })
-  nodes.push(node)
-  return node
-}
-
-/** A node without the circuit transport: speaks HOP and STOP by hand. */
-async function startRaw(address: Multiaddr): Promise<{ node: Libp2p; connection: Connection }> {
-  const node = await createLibp2p({
-    transports: [tcp()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
-    connectionMonitor: { enabled: false },
-  })
-  nodes.push(node)
-  return { node, connection: await node.dial(address) }
-}
-
-async function askHop(connection: Connection, request: HopMessage | Uint8Array): Promise<{ reply: HopMessage; stream: Stream }> {
-  const stream = await connection.newStream(HOP_PROTOCOL)
-  const frames = lpStream(stream)
-  await frames.write(request instanceof Uint8Array ? request : encodeHopMessage(request))
-  const reply = decodeHopMessage((await frames.read({ signal: AbortSignal.timeout(5_000) })).subarray())
-  return { reply, stream: frames.unwrap() }
-}
-
-const connectTo = (peer: PeerId): HopMessage => ({ type: 'CONNECT', peer: { id: peer.toMultihash().bytes, addrs: [] } })
-
-/** Accepts every circuit and hands its raw stream over. */
-async function acceptCircuits(node: Libp2p): Promise<Stream[]> {
-  const streams: Stream[] = []
-  await node.handle(STOP_PROTOCOL, async (stream) => {
-    const frames = lpStream(stream)
-    await frames.read()
-    frames.unwrap()
-    stream.pause()
-    streams.push(stream)
-    const message = encodeStopMessage({ type: 'STATUS', status: STATUS.OK })
-    stream.send(Uint8Array.of(message.length, ...message))
-  })
-  return streams
-}
-
-const eventually = <Value>(check: () => Value | Promise<Value>): Promise<Value> => vi.waitFor(check, { timeout: 10_000, interval: 5 })
+const bench = createRelayBench()
+const { startRelay, startPeer, startRaw, askHop, acceptCircuits, eventually } = bench
+afterEach(() => bench.end())
 
 describe('the relay with stock clients', () => {
   it('carries a dial, noise and a ping to a peer that holds a reservation', async () => {
