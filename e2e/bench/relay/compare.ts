@@ -28,7 +28,8 @@ const SET_UPS = 15
 const ROUND_TRIPS = 400
 /** Before the others are counted: code and pools that come with the first. */
 const IDLE_BEFORE = 40
-const IDLE = 200
+const IDLE_STEPS = 7
+const IDLE = 40
 /** For each lane. */
 const BUSY = 8
 const BUSY_MS = 1_500
@@ -79,7 +80,7 @@ async function weigh(subject: RelaySubject, load: Load): Promise<Pick<Figures, '
     const started = await settle(relay, load)
     await measureSetUp(started, load, 4)
     const before = await load.receiver.listen(relay.entry, IDLE_BEFORE)
-    const idle = await measureIdle(relay, load, IDLE)
+    const idle = await measureIdle(relay, load, IDLE_STEPS, IDLE)
     const busy = await measureBusy(started, load, BUSY, BUSY_MS)
     await load.receiver.unlisten(relay.entry, [...before, ...idle.names, ...started.names])
     return { idle, busy }

@@ -3,6 +3,7 @@
  * Rates are for one second of the relay's processor time, so that slow clients on the same machine do not count; payload is counted, not what the wire
  * makes of it. Not here: in which order and how often (relay.ts).
  */
+import { median } from '../bench.ts'
 import type { LoadProcess } from './load/load.ts'
 import type { Kind } from './load/driver.ts'
 import { cpuSeconds } from './process-meter.ts'
@@ -81,12 +82,27 @@ export interface MemoryOf {
   readonly held: number
 }
 
-/** What `count` peers that wait cost. They are left waiting: `names` ends them. */
-export async function measureIdle(relay: RunningRelay, { receiver }: Load, count: number): Promise<MemoryOf & { names: string[] }> {
-  const before = await settled(relay)
-  const names = await receiver.listen(relay.entry, count)
-  const after = await settled(relay)
-  return { rss: (after.rss - before.rss) / count, held: (after.held - before.held) / count, names }
+/**
+ * What a peer that waits costs: `steps` times `count` of them come, and the middle step counts. Now and then the runtime takes tens of megabytes at once
+ * for the garbage to come; one such step would be a peer's cost several times over. They are left waiting: `names` are for whoever ends them.
+ */
+export async function measureIdle(
+  relay: RunningRelay,
+  { receiver }: Load,
+  steps: number,
+  count: number,
+): Promise<MemoryOf & { names: string[] }> {
+  const names: string[] = []
+  const [rss, held]: [number[], number[]] = [[], []]
+  let before = await settled(relay)
+  for (let step = 0; step < steps; step++) {
+    names.push(...(await receiver.listen(relay.entry, count)))
+    const after = await settled(relay)
+    rss.push((after.rss - before.rss) / count)
+    held.push((after.held - before.held) / count)
+    before = after
+  }
+  return { rss: median(rss), held: median(held), names }
 }
 
 /** What circuits cost while they carry as much as they can: `each` on every lane, looked at several times within `ms`. */
