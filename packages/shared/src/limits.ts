@@ -38,3 +38,12 @@ export const LOGIN_CLOCK_TOLERANCE_MS = 5 * 60_000
 
 /** Rows of one presence frame: 100 rows of at most 400 bytes stay below MAX_FRAME_BYTES. */
 export const MAX_PRESENCE_ROWS_PER_FRAME = 100
+
+/**
+ * A body of the HTTPS tunnel. Proxies that look into uploads hold a body back until it is whole, so it is small; at 256 KiB and two at a time a link of
+ * 100 ms still carries 5 MB/s.
+ */
+export const MAX_TUNNEL_BODY_BYTES = 256 * 1024 + 256
+
+/** Bytes on the way in one direction of a tunnel, which is what each end may have to keep: one full window of a yamux stream, as on the WebSocket. */
+export const TUNNEL_WINDOW_BYTES = 512 * 1024
