@@ -5,6 +5,7 @@
 import { fileURLToPath } from 'node:url'
 import type { Libp2pEvents, PeerId, Connection } from '@libp2p/interface'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
+import { createTunnelListener } from '@footbridge/listeners/tunnel/tunnel-listener'
 import { createWebSocketListener } from '@footbridge/listeners/websocket/websocket-listener'
 import type { Storage } from '@footbridge/storage/ports'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
@@ -26,6 +27,7 @@ import { closeError } from './http/close-codes.ts'
 import { createServer } from './http/server.ts'
 import { createWebSocketServer } from './http/sockets.ts'
 import { loadStaticFiles } from './http/static-files.ts'
+import { createTunnelRoutes } from './http/tunnels.ts'
 import { FAREWELL_MS, HOUSEKEEPING_MS, RESTART_AWAY_MS } from './limits.ts'
 import { createAddresses, originToMultiaddr } from './node/addresses.ts'
 import { type BridgeNode, createNode } from './node/create-node.ts'
@@ -115,12 +117,14 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
     const webSockets = createWebSocketListener({
       getAddrs: () => [multiaddr(`${config.host.includes(':') ? '/ip6' : '/ip4'}/${config.host}/tcp/${port}${tls ? '/tls' : ''}/ws`)],
     })
+    const tunnels = createTunnelListener({ randomBytes })
     const liveness = createLiveness({ connections: () => node.getConnections(), randomBytes })
     const node = await createNode({
       privateKey,
       host: config.host,
       p2pPort: config.p2pPort,
       webSockets,
+      tunnels,
       relay: {
         policy: createRelayPolicy({ registry, budgets, limits: () => relayLimits.current() }),
         events: {
@@ -178,6 +182,7 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       isReady: () => ready,
       api: [
         createAuthRoutes({ sessions, bridge: { peer, name: config.name, version, guests: config.guests }, clock, contextOf }),
+        createTunnelRoutes({ listener: tunnels, verifyAccessToken: (jwt) => sessions.verifyAccessToken(jwt), addressOf }),
         createPresenceRoutes({
           registry,
           verifyAccessToken: (jwt) => sessions.verifyAccessToken(jwt),
@@ -201,6 +206,7 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       log.info({ peer: id, reason: after.reason }, 'session ended')
       const peerId = peerIdFromString(id)
       relay.release(peerId)
+      tunnels.end(id, closeError(after.reason))
       for (const connection of node.getConnections(peerId)) connection.abort(closeError(after.reason))
     })
 

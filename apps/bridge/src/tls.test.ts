@@ -31,7 +31,10 @@ describe('a bridge with a certificate', () => {
   it('logs in over https and gives first hops that a stock client dials over TLS', async () => {
     const key = await generateKeyPair('Ed25519')
     const session = await post<SessionAnswer>(`${bridge.url}/api/v1/sessions`, await signLogin(bridge.peer, key, bridge.token))
-    expect(session.firstHops).toEqual([`/dns/localhost/tcp/${bridge.port}/tls/ws/p2p/${bridge.peer}`])
+    expect(session.firstHops).toEqual([
+      `/dns/localhost/tcp/${bridge.port}/tls/ws/p2p/${bridge.peer}`,
+      `/dns/localhost/tcp/${bridge.port}/tls/http/http-path/api%2Fv1%2Ftunnels/p2p/${bridge.peer}`,
+    ])
     // A browser trusts the operator's certificate; here nobody signed it.
     vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0')
     const node = await bench.startNode({ privateKey: key, transports: [webSockets()] })

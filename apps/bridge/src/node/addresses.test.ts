@@ -1,3 +1,4 @@
+import { tcp } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'
 import { multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, it } from 'vitest'
@@ -40,8 +41,16 @@ describe('addresses of the bridge', () => {
     expect(addresses({ publicUrl: 'https://bridge.example' }).firstHops('http://192.0.2.1:8080')).toEqual([
       `/dns/bridge.example/tcp/443/tls/ws/p2p/${BRIDGE}`,
       `/ip4/192.0.2.1/tcp/8080/ws/p2p/${BRIDGE}`,
+      `/dns/bridge.example/tcp/443/tls/http/http-path/api%2Fv1%2Ftunnels/p2p/${BRIDGE}`,
+      `/ip4/192.0.2.1/tcp/8080/http/http-path/api%2Fv1%2Ftunnels/p2p/${BRIDGE}`,
     ])
-    expect(addresses({ publicUrl: 'https://bridge.example' }).firstHops('https://bridge.example')).toHaveLength(1)
+    expect(addresses({ publicUrl: 'https://bridge.example' }).firstHops('https://bridge.example')).toHaveLength(2)
+  })
+
+  it('leave the tunnel to whoever speaks it: no other transport takes its address', () => {
+    const [, hop = ''] = addresses({ publicUrl: 'https://bridge.example' }).firstHops('https://bridge.example')
+    const components = { logger: { forComponent: () => () => {} } } as never
+    for (const transport of [webSockets()(components), tcp()(components)]) expect(transport.dialFilter([multiaddr(hop)])).toEqual([])
   })
 
   it('leave loopback out when there is another, and give it when there is none', () => {

@@ -1,8 +1,9 @@
 /**
  * Under which multiaddrs the bridge is reached: what it tells browsers (first hops), native peers (relay addresses) and the network (announced).
- * A first hop is an origin turned into a multiaddr, because libp2p over WebSocket shares the app's port.
+ * A first hop is an origin turned into a multiaddr, because libp2p over WebSocket and over the HTTPS tunnel share the app's port.
  */
 import { isIP } from 'node:net'
+import { TUNNEL_PATH } from '@footbridge/shared/wire/tunnel-api'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 
 export interface Addresses {
@@ -27,11 +28,10 @@ export interface AddressesOptions {
 export function createAddresses({ bridgePeer, publicUrl, announceAddrs, tcpAddresses }: AddressesOptions): Addresses {
   const own = (address: string): string => `${address}/p2p/${bridgePeer}`
 
-  const firstHops = (origin: string): string[] => {
-    // What the operator says is right behind any proxy; what the request came by worked for this browser.
-    const origins = [publicUrl, origin].flatMap((each) => each ?? [])
-    return [...new Set(origins.flatMap((each) => originToMultiaddr(each) ?? []))].map(own)
-  }
+  // What the operator says is right behind any proxy; what the request came by worked for this browser.
+  const originsOf = (origin: string): string[] => [publicUrl, origin].flatMap((each) => each ?? [])
+  const webSockets = (origin: string): string[] => [...new Set(originsOf(origin).flatMap((each) => originToMultiaddr(each) ?? []))].map(own)
+  const tunnels = (origin: string): string[] => [...new Set(originsOf(origin).flatMap((each) => originToTunnel(each) ?? []))].map(own)
 
   const nativeAddresses = (): string[] => {
     if (announceAddrs.length > 0) return [...announceAddrs]
@@ -43,24 +43,35 @@ export function createAddresses({ bridgePeer, publicUrl, announceAddrs, tcpAddre
   const relayAddresses = (): string[] => nativeAddresses().map(own)
 
   return {
-    firstHops,
+    firstHops: (origin) => [...webSockets(origin), ...tunnels(origin)],
     relayAddresses,
     reservationAddresses() {
       const browser = publicUrl === undefined ? undefined : originToMultiaddr(publicUrl)
       return [...nativeAddresses(), ...(browser ?? [])].map((address) => multiaddr(own(address)))
     },
-    circuitAddresses: (peer, origin) => [...relayAddresses(), ...firstHops(origin)].map((address) => `${address}/p2p-circuit/p2p/${peer}`),
+    circuitAddresses: (peer, origin) => [...relayAddresses(), ...webSockets(origin)].map((address) => `${address}/p2p-circuit/p2p/${peer}`),
   }
 }
 
 /** `https://bridge.example` is `/dns/bridge.example/tcp/443/tls/ws`. An array of one, or undefined for what is no web origin. */
 export function originToMultiaddr(origin: string): [string] | undefined {
+  const base = originToBase(origin)
+  return base === undefined ? undefined : [`${base}/ws`]
+}
+
+/** `https://bridge.example` is `/dns/bridge.example/tcp/443/tls/http/http-path/…`, which no other transport dials. */
+function originToTunnel(origin: string): [string] | undefined {
+  const base = originToBase(origin)
+  return base === undefined ? undefined : [`${base}/http/http-path/${encodeURIComponent(TUNNEL_PATH.slice(1))}`]
+}
+
+function originToBase(origin: string): string | undefined {
   const url = URL.canParse(origin) ? new URL(origin) : undefined
   if (url === undefined || !['http:', 'https:'].includes(url.protocol)) return undefined
   const secure = url.protocol === 'https:'
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const kind = { 0: 'dns', 4: 'ip4', 6: 'ip6' }[isIP(host)] ?? 'dns'
-  return [`/${kind}/${host}/tcp/${url.port || (secure ? 443 : 80)}${secure ? '/tls' : ''}/ws`]
+  return `/${kind}/${host}/tcp/${url.port || (secure ? 443 : 80)}${secure ? '/tls' : ''}`
 }
 
 /** Loopback and link-local: no use to anybody on another network, and a bridge that told them would make others dial their own machine. */

@@ -1,5 +1,5 @@
 /**
- * The bridge's libp2p node: TCP for native peers, our WebSocket listener for browsers, noise, yamux, identify, ping and our relay. It dials nobody.
+ * The bridge's libp2p node: TCP for native peers, our WebSocket and tunnel listeners for browsers, noise, yamux, identify, ping and our relay. It dials nobody.
  * Each number that differs from libp2p's default says why. Not here: what the relay decides (relay/), who is here (peers/).
  */
 import { noise } from '@libp2p/noise'
@@ -7,6 +7,7 @@ import { identify, type Identify } from '@libp2p/identify'
 import type { ComponentLogger, Ed25519PrivateKey, Libp2p, MultiaddrConnection, Startable } from '@libp2p/interface'
 import { ping, type Ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
+import type { TunnelListener } from '@footbridge/listeners/tunnel/tunnel-listener'
 import type { WebSocketListener } from '@footbridge/listeners/websocket/websocket-listener'
 import { createLibp2p } from 'libp2p'
 import { circuitRelay, type HopOptions } from '../relay/hop.ts'
@@ -22,6 +23,7 @@ export interface NodeOptions {
   readonly host: string
   readonly p2pPort: number
   readonly webSockets: WebSocketListener
+  readonly tunnels: TunnelListener
   readonly relay: HopOptions
   /** Announced instead of what it listens on; empty announces that. */
   readonly announce: readonly string[]
@@ -50,7 +52,7 @@ const MAX_STREAM_WINDOW_BYTES = 512 * 1024
 
 /** Not started yet. */
 export async function createNode(options: NodeOptions): Promise<BridgeNode> {
-  const { privateKey, host, p2pPort, webSockets, relay, announce, appendAnnounce, onUpgraded, logger, version } = options
+  const { privateKey, host, p2pPort, webSockets, tunnels, relay, announce, appendAnnounce, onUpgraded, logger, version } = options
   const ip = host.includes(':') ? 'ip6' : 'ip4'
   const cap = createConnectionCap()
   return createLibp2p<BridgeServices>({
@@ -59,11 +61,11 @@ export async function createNode(options: NodeOptions): Promise<BridgeNode> {
     logger,
     nodeInfo: { name: 'footbridge', version },
     addresses: {
-      listen: [`/${ip}/${host}/tcp/${p2pPort}`, `/${ip}/${host}/tcp/0/ws`],
+      listen: [`/${ip}/${host}/tcp/${p2pPort}`, `/${ip}/${host}/tcp/0/ws`, `/${ip}/${host}/tcp/0/http`],
       announce: [...announce],
       appendAnnounce: [...appendAnnounce],
     },
-    transports: [tcp({ maxConnections: MAX_CONNECTIONS, backlog: 512 }), webSockets.transport],
+    transports: [tcp({ maxConnections: MAX_CONNECTIONS, backlog: 512 }), webSockets.transport, tunnels.transport],
     connectionEncrypters: [noise()],
     streamMuxers: [
       closingYamux({

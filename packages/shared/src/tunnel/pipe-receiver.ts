@@ -27,7 +27,7 @@ export interface PipeReceiver {
 const MAX_EARLY_PIECES = 16
 
 export function createPipeReceiver(windowBytes: number): PipeReceiver {
-  const ready = new Uint8ArrayList()
+  const ready = new Uint8ArrayList<ArrayBufferLike>()
   /** By offset, ascending; may overlap. */
   let early: { readonly offset: number; readonly bytes: Uint8Array }[] = []
   let earlyBytes = 0
@@ -37,7 +37,7 @@ export function createPipeReceiver(windowBytes: number): PipeReceiver {
 
   const append = (offset: number, bytes: Uint8Array): void => {
     const fresh = bytes.subarray(inOrder - offset)
-    ready.append(fresh as Uint8Array<ArrayBuffer>)
+    ready.append(fresh)
     inOrder += fresh.length
   }
 

@@ -25,7 +25,7 @@ export interface PipeSender {
 }
 
 export function createPipeSender(): PipeSender {
-  const kept = new Uint8ArrayList()
+  const kept = new Uint8ArrayList<ArrayBufferLike>()
   let written = 0
   let acknowledged = 0
   let limit = 0
@@ -46,7 +46,7 @@ export function createPipeSender(): PipeSender {
     },
     write(bytes) {
       if (isFinished) throw new TypeError('the pipe was finished')
-      kept.append(bytes as Uint8Array<ArrayBuffer>)
+      kept.append(bytes)
       written += bytes.byteLength
     },
     finish() {

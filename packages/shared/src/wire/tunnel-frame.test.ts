@@ -75,3 +75,11 @@ test('a frame over the limit is refused before it is there', () => {
   const head = Uint8Array.of(...encodeTunnelFrames([{ type: 'flow', received: 0, limit: 0 }]), 2, 0xff, 0xff, 0xff, 0x7f)
   expect(() => createTunnelFrameDecoder().decode(head)).toThrow(expect.objectContaining({ code: 'protocol_violation' }))
 })
+
+test('the vector of docs/protocol.md section 9', () => {
+  const body = encodeTunnelFrames([
+    { type: 'flow', received: 5, limit: 524_293 },
+    { type: 'data', offset: 300, bytes: new TextEncoder().encode('hello') },
+  ])
+  expect([...body].map((byte) => byte.toString(16).padStart(2, '0')).join('')).toBe('01040585802002' + '07ac0268656c6c6f')
+})

@@ -73,7 +73,7 @@ export interface TunnelFrameDecoder {
 
 /** For a body that comes in pieces. A piece of a frame at the end of a body that was cut is dropped with the decoder. */
 export function createTunnelFrameDecoder(): TunnelFrameDecoder {
-  const buffer = new Uint8ArrayList()
+  const buffer = new Uint8ArrayList<ArrayBufferLike>()
   let isFirst = true
 
   const next = (): { frame: TunnelFrame | undefined } | undefined => {
