@@ -21,7 +21,7 @@ interface UnderTest {
   readonly listener: Listener
   /** What libp2p was given, in order; its handshake never ends. */
   readonly connections: MultiaddrConnection[]
-  open(peer?: string, address?: string): TunnelRequests
+  readonly open: (peer?: string, address?: string) => TunnelRequests
 }
 
 async function listen(limits: Partial<TunnelListenerLimits> = {}, now = Date.now): Promise<UnderTest> {

@@ -34,6 +34,7 @@ describe('the address of a tunnel', () => {
 const flow: TunnelFrame = { type: 'flow', received: 0, limit: 1_000_000 }
 const never = <Value>(signal: AbortSignal): Promise<Value> =>
   new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
+const after = <Value>(ms: number, value: Value): Promise<Value> => new Promise((resolve) => setTimeout(() => resolve(value), ms))
 const lost = (): Promise<never> => Promise.reject(new FootbridgeError('unreachable', 'no answer'))
 
 describe('a tunnel', () => {
@@ -129,10 +130,7 @@ describe('a tunnel', () => {
         signal.addEventListener('abort', () => (isAborted = true))
         return new ReadableStream()
       },
-      poll: async (_body, signal) => {
-        await Promise.race([new Promise((resolve) => setTimeout(resolve, 400)), never(signal)])
-        return [flow]
-      },
+      poll: (_body, signal) => Promise.race([after(400, [flow]), never<TunnelFrame[]>(signal)]),
     })
     await vi.advanceTimersByTimeAsync(1_000)
     expect(downlink.mode).toBe('probing')
@@ -211,7 +209,7 @@ describe('a request of the tunnel', () => {
     const seen: [string, RequestInit | undefined][] = []
     const requests = await openTunnel(
       parts(async (url, init) => {
-        seen.push([String(url), init])
+        seen.push([url as string, init])
         return seen.length === 1 ? Response.json(opened, { status: 201 }) : new Response(encodeTunnelFrames([flow]))
       }),
       signal,
