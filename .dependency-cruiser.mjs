@@ -51,11 +51,18 @@ export default {
       to: { path: '^(apps/|packages/)', pathNot: '^packages/(storage|shared)/src' },
     },
     {
-      name: 'listeners-know-shared-only',
+      name: 'links-stand-alone',
+      comment: 'Noise and yamux speak other people’s wire formats; nothing of ours is in them, and any Node program could use them.',
+      severity: 'error',
+      from: { path: '^packages/links/src' },
+      to: { path: '^(apps/|packages/)', pathNot: '^packages/links/src' },
+    },
+    {
+      name: 'listeners-know-links-and-shared',
       comment: 'A listener is a libp2p transport that any Node program could use.',
       severity: 'error',
       from: { path: '^packages/listeners/src' },
-      to: { path: '^(apps/|packages/)', pathNot: '^packages/(listeners|shared)/src' },
+      to: { path: '^(apps/|packages/)', pathNot: '^packages/(listeners|links|shared)/src' },
     },
     {
       name: 'client-knows-shared-and-protocols',

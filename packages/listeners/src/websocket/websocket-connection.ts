@@ -1,8 +1,9 @@
 /**
- * One accepted WebSocket as a libp2p MultiaddrConnection, with backpressure both ways and an abort that really closes the socket.
+ * One accepted WebSocket as a libp2p MultiaddrConnection and as a byte link, with backpressure both ways and an abort that really closes the socket.
  * The stock @libp2p/websockets aborts with close code 1006, which is illegal and ignored (the socket stays), never pauses the sender and polls for drain.
  * Not here: who may come in and how many (websocket-listener.ts).
  */
+import type { ByteLink, LinkReader } from '@footbridge/links/byte-link'
 import type { AbortOptions, Logger } from '@libp2p/interface'
 import { AbstractMultiaddrConnection, type SendResult } from '@libp2p/utils'
 import type { Multiaddr } from '@multiformats/multiaddr'
@@ -10,8 +11,8 @@ import type { Uint8ArrayList } from 'uint8arraylist'
 import type { RawData, WebSocket } from 'ws'
 import { WebSocketCloseError } from './close-error.ts'
 
-/** Bytes waiting in the socket at which the writer is told to wait. Two full relay windows; more only adds delay. */
-const HIGH_WATER_BYTES = 512 * 1024
+/** Bytes waiting in the socket at which the writer is told to wait. More only adds delay, for control frames above all. */
+const HIGH_WATER_BYTES = 256 * 1024
 /** Bytes waiting below which the writer may go on; half, so that the socket never runs dry between. */
 const LOW_WATER_BYTES = HIGH_WATER_BYTES / 2
 /** Bytes of one message: below the 1 MiB that our own server takes, above the 64 KiB of a noise frame so that a batch costs one header. */
@@ -27,8 +28,9 @@ export interface WebSocketConnectionInit {
   readonly log: Logger
 }
 
-export class WebSocketConnection extends AbstractMultiaddrConnection {
+export class WebSocketConnection extends AbstractMultiaddrConnection implements ByteLink {
   readonly #socket: WebSocket
+  #reader: LinkReader | undefined
   #waitsForDrain = false
 
   constructor({ socket, remoteAddr, log }: WebSocketConnectionInit) {
@@ -36,8 +38,9 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
     this.#socket = socket
     socket.binaryType = 'nodebuffer'
     socket.on('message', (data: RawData, isBinary: boolean) => {
-      if (isBinary && Buffer.isBuffer(data)) this.onData(data)
-      else this.abort(new Error('libp2p speaks binary frames only'))
+      if (!isBinary || !Buffer.isBuffer(data)) this.abort(new Error('libp2p speaks binary frames only'))
+      else if (this.#reader === undefined) this.onData(data)
+      else this.#reader(data, 0)
     })
     socket.on('error', (error) => {
       this.abort(error)
@@ -50,13 +53,36 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
     })
   }
 
-  override sendData(data: Uint8ArrayList): SendResult {
-    const { byteLength } = data
-    for (let offset = 0; offset < byteLength; offset += MAX_MESSAGE_BYTES) {
-      this.#socket.send(data.subarray(offset, Math.min(byteLength, offset + MAX_MESSAGE_BYTES)), { binary: true }, this.#onWritten)
-    }
+  attach(reader: LinkReader): void {
+    this.#reader = reader
+    const waiting = this.readBuffer.slice()
+    this.readBuffer.consume(waiting.length)
+    if (waiting.length > 0) reader(waiting, 0)
+  }
+
+  write(pieces: readonly Uint8Array[], gone?: (piece: Uint8Array) => void): boolean {
+    for (const piece of pieces) this.#send(piece, gone)
     this.#waitsForDrain = this.#socket.bufferedAmount >= HIGH_WATER_BYTES
-    return { sentBytes: byteLength, canSendMore: !this.#waitsForDrain }
+    // close() waits for this.
+    this.writableNeedsDrain = this.#waitsForDrain
+    return !this.#waitsForDrain
+  }
+
+  override sendData(data: Uint8ArrayList): SendResult {
+    this.#send(data.subarray())
+    this.#waitsForDrain = this.#socket.bufferedAmount >= HIGH_WATER_BYTES
+    return { sentBytes: data.byteLength, canSendMore: !this.#waitsForDrain }
+  }
+
+  #send(piece: Uint8Array, gone?: (piece: Uint8Array) => void): void {
+    for (let offset = 0; offset < piece.length; offset += MAX_MESSAGE_BYTES) {
+      const isLast = offset + MAX_MESSAGE_BYTES >= piece.length
+      const message = piece.length <= MAX_MESSAGE_BYTES ? piece : piece.subarray(offset, offset + MAX_MESSAGE_BYTES)
+      this.#socket.send(message, (error) => {
+        if (isLast && !error) gone?.(piece)
+        this.#onWritten()
+      })
+    }
   }
 
   /** Runs when the kernel took a message, which is the moment the buffer shrank: no polling. */

@@ -1,0 +1,19 @@
+/** The counter that stands in each record's nonce: four zero bytes, then 64 bits little-endian (Noise specification, 12.3). */
+
+/** Beyond it counting would lose precision. Noise allows 2^64 - 1; at a million records a second this is 285 years. */
+const MAX_COUNT = Number.MAX_SAFE_INTEGER
+
+export class Nonce {
+  readonly #bytes = new Uint8Array(12)
+  readonly #view = new DataView(this.#bytes.buffer)
+  #count = 0
+
+  /** @returns the next nonce; the same memory each time. */
+  next(): Uint8Array {
+    if (this.#count >= MAX_COUNT) throw new Error('the key of this connection is used up')
+    this.#view.setUint32(4, this.#count >>> 0, true)
+    this.#view.setUint32(8, Math.floor(this.#count / 2 ** 32), true)
+    this.#count++
+    return this.#bytes
+  }
+}
