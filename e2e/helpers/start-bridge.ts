@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Child, type Exit } from './child.ts'
 
-export const FOOTBRIDGE = ['node', 'apps/bridge/bin/footbridge.mjs'] as const
+export const FOOTBRIDGE = ['node', '--max-semi-space-size=4', 'apps/bridge/bin/footbridge.mjs'] as const
 export const LOGIN_LINK = /https?:\/\/[^\s#]+\/#token=fb1_[A-Za-z0-9_-]{43}/
 
 export interface Bridge {

@@ -2,7 +2,9 @@
  * The bridge's libp2p node: TCP for native peers, our WebSocket and tunnel listeners for browsers, noise, yamux, identify, ping and our relay. It dials nobody.
  * Each number that differs from libp2p's default says why. Not here: what the relay decides (relay/), who is here (peers/).
  */
-import { noise } from '@libp2p/noise'
+import { loadAead } from '@footbridge/links/noise/aead'
+import { noise } from '@footbridge/links/noise/noise'
+import { yamux } from '@footbridge/links/yamux/yamux'
 import { identify, type Identify } from '@libp2p/identify'
 import type { ComponentLogger, Ed25519PrivateKey, Libp2p, MultiaddrConnection, Startable } from '@libp2p/interface'
 import { ping, type Ping } from '@libp2p/ping'
@@ -12,7 +14,6 @@ import type { WebSocketListener } from '@footbridge/listeners/websocket/websocke
 import { createLibp2p } from 'libp2p'
 import { circuitRelay, type HopOptions } from '../relay/hop.ts'
 import type { Relay } from '../relay/relay.ts'
-import { closingYamux } from './closing-muxer.ts'
 import { createConnectionCap } from './connection-cap.ts'
 
 export type BridgeServices = { readonly identify: Identify; readonly ping: Ping; readonly relay: Relay & Startable }
@@ -44,17 +45,13 @@ const MAX_PENDING_CONNECTIONS = 512
 const MAX_CONNECTIONS_PER_ADDRESS_AND_SECOND = 500
 /** Both ways; above the circuits of one peer. */
 const MAX_STREAMS = 1_100
-/**
- * Bytes on the way for one stream: the most that a slow reader makes the relay hold, twice, and 5 MB/s at 100 ms. libp2p's 16 MiB would overrun its own
- * 4 MiB read buffer and reset every paused stream.
- */
-const MAX_STREAM_WINDOW_BYTES = 512 * 1024
 
 /** Not started yet. */
 export async function createNode(options: NodeOptions): Promise<BridgeNode> {
   const { privateKey, host, p2pPort, webSockets, tunnels, relay, announce, appendAnnounce, onUpgraded, logger, version } = options
   const ip = host.includes(':') ? 'ip6' : 'ip4'
   const cap = createConnectionCap()
+  const aead = await loadAead()
   return createLibp2p<BridgeServices>({
     start: false,
     privateKey,
@@ -66,14 +63,8 @@ export async function createNode(options: NodeOptions): Promise<BridgeNode> {
       appendAnnounce: [...appendAnnounce],
     },
     transports: [tcp({ maxConnections: MAX_CONNECTIONS, backlog: 512 }), webSockets.transport, tunnels.transport],
-    connectionEncrypters: [noise()],
-    streamMuxers: [
-      closingYamux({
-        maxInboundStreams: MAX_STREAMS,
-        maxOutboundStreams: MAX_STREAMS,
-        streamOptions: { maxStreamWindowSize: MAX_STREAM_WINDOW_BYTES },
-      }),
-    ],
+    connectionEncrypters: [noise({ aead })],
+    streamMuxers: [yamux({ maxInboundStreams: MAX_STREAMS, maxOutboundStreams: MAX_STREAMS })],
     connectionManager: {
       maxConnections: MAX_CONNECTIONS,
       maxIncomingPendingConnections: MAX_PENDING_CONNECTIONS,

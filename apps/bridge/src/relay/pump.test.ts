@@ -5,7 +5,7 @@ import { startPump } from './pump.ts'
 
 it('pauses only when a resume is through, which would undo it: libp2p delivers what waited and then opens the window', async () => {
   const calls: string[] = []
-  const message = (): Event => Object.assign(new Event('message'), { data: new Uint8Array(10) })
+  const message = (): Event => Object.assign(new Event('message'), { data: new Uint8Array(64 * 1024) })
   const from = Object.assign(new EventTarget(), {
     readStatus: 'readable',
     remoteWriteStatus: 'writable',

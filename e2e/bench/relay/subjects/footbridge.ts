@@ -18,10 +18,10 @@ export const footbridge: RelaySubject = {
     const dataDir = await mkdtemp(join(tmpdir(), 'footbridge-bench-'))
     const [port, p2pPort] = [await freePort(), await freePort()]
     const origin = `http://127.0.0.1:${port}`
-    const [, script] = FOOTBRIDGE
+    const [, ...command] = FOOTBRIDGE
     // The load says which address it comes from: logins are limited per address, and one machine plays hundreds of people.
     const flags = ['--port', String(port), '--p2p-port', String(p2pPort), '--data-dir', dataDir, '--trusted-proxies', '127.0.0.1']
-    const relay = startNodeRelay([script, ...flags, '--log-level', 'warn'])
+    const relay = startNodeRelay([...command, ...flags, '--log-level', 'warn'])
     try {
       const peer = await waitForPeer(origin, relay)
       // No limits of bytes or rate: those are the defaults of a made token.
