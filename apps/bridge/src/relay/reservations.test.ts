@@ -22,7 +22,7 @@ function open(max = 100) {
   const book: Reservations = createReservations({
     max,
     now: () => time.now,
-    events: { reserved: (id) => log.push(`+${id}`), unreserved: (id) => log.push(`-${id}`) },
+    events: { reserved: (each) => log.push(`+${each.toString()}`), unreserved: (each) => log.push(`-${each.toString()}`) },
     changed: (scopes, by) => {
       for (const { key } of scopes) counted[key] = (counted[key] ?? 0) + by
     },

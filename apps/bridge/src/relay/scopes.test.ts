@@ -44,7 +44,7 @@ describe('who pays', () => {
 })
 
 describe('the network of a connection', () => {
-  it.each([
+  it.each<[string, string | undefined, string]>([
     ['/ip4/192.0.2.77/tcp/4711', '192.0.2.0/24', 'TCP'],
     ['/ip4/192.0.2.78/tcp/4711/ws', '192.0.2.0/24', 'a neighbour over WebSocket'],
     ['/ip6/2001:db8:1:2::3/tcp/1', '2001:db8:1::/48', 'IPv6'],
@@ -55,7 +55,7 @@ describe('the network of a connection', () => {
     ['/ip6/::1/tcp/1', undefined, 'loopback'],
     ['/ip6/::ffff:127.0.0.1/tcp/1', undefined, 'loopback'],
     ['/memory/1', undefined, 'no address at all'],
-  ])('%s counts for %s (%s)', (address, network, _) => {
+  ])('%s counts for %s (%s)', (address, network) => {
     expect(networkOf({ remoteAddr: multiaddr(address) })).toBe(network)
   })
 })
