@@ -34,9 +34,9 @@ export const DEFAULT_WEBSOCKET_LIMITS: WebSocketListenerLimits = {
   maxUpgrading: 512,
   maxUpgradingPerAddress: 64,
   handshakeMs: 10_000,
-  // A dead link is noticed within 20 s: two unanswered pings and a little.
+  // A dead link is noticed within 20 s: silence is looked at every half ping interval, and three pings have gone unanswered by then.
   pingIntervalMs: 7_000,
-  silenceMs: 18_000,
+  silenceMs: 16_000,
 }
 
 export interface WebSocketListener {
