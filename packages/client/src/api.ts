@@ -6,6 +6,7 @@
 import type { SessionAnswer } from '@footbridge/shared/login'
 import type { DeviceKind } from '@footbridge/shared/wire/presence-frame'
 import type { ErrorCode } from '@footbridge/shared/errors'
+import type { EndingReason, LimitName, LimitScope, SessionLimits } from '@footbridge/shared/wire/control-frame'
 
 export interface Readable<Value> {
   get(): Value
@@ -26,8 +27,35 @@ export type ConnectionState =
   | { readonly state: 'online'; readonly session: SessionAnswer; readonly firstHop: FirstHop; readonly done: readonly StepTime[] }
   /** Was online; trying again by itself. `retryAt` is when, milliseconds since the epoch. */
   | { readonly state: 'away'; readonly code: ErrorCode; readonly attempt: number; readonly retryAt: number }
-  /** Another tab of this browser holds the peer. This tab shows what is kept and takes over when that one closes. */
+  /** Another tab of this browser holds the peer and has not answered yet; once it has, this tab shows that one's state. */
   | { readonly state: 'other-tab' }
+
+/**
+ * Which tab of this browser holds the peer. A tab that follows is a full window onto it: it shows the other's state, and what is done here is done there.
+ */
+export type TabRole = 'leads' | 'follows'
+
+/** A limit that holds this device up. */
+export interface Held {
+  readonly limit: LimitName
+  readonly scope: LimitScope
+  /** This device's clock; undefined when nobody knows. */
+  readonly until: number | undefined
+  /** When it is taken off the list unless the bridge repeats it. */
+  readonly shownUntil: number
+}
+
+/** What the bridge has told of the state of things. */
+export interface BridgeNotices {
+  /** How far the bridge's clock is ahead of this device's; undefined before it was told. */
+  readonly clockSkewMs: number | undefined
+  readonly limits: SessionLimits | undefined
+  readonly held: readonly Held[]
+  /** Circuits that are cut, or were a moment ago, with the time by this device's clock. */
+  readonly ending: readonly { readonly peer: string; readonly reason: EndingReason; readonly at: number }[]
+  /** The bridge restarts. `backBy` undefined: it does not come back. */
+  readonly draining: { readonly reconnectAt: number; readonly backBy: number | undefined } | undefined
+}
 
 export interface StepTime {
   readonly step: ArrivalStep
@@ -193,6 +221,8 @@ export interface Identity {
 /** What `openFootbridge` gives. Works without any network: kept messages and blobs are there at once. */
 export interface Footbridge {
   readonly connection: Readable<ConnectionState>
+  readonly notices: Readable<BridgeNotices>
+  readonly tab: Readable<TabRole>
   readonly peers: Readable<readonly Peer[]>
   readonly log: Readable<readonly LogEntry[]>
   readonly profile: Readable<Profile>

@@ -1,26 +1,24 @@
 /**
- * The way to the bridge: login, first hop, reservation, presence and pings, run by the supervisor.
+ * The way to the bridge: login, first hop, reservation, presence and control, run by the supervisor.
  * Not here: when each happens (supervisor/), what a login is (login.ts), other peers (paths/).
  */
 import type { Connection, Ed25519PrivateKey } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
-import { pingConnection } from '@footbridge/protocols/ping/ping-connection'
+import { createControlClient, type ControlClient } from '@footbridge/protocols/control/control-client'
 import { createPresenceClient, type PresenceClient } from '@footbridge/protocols/presence/presence-client'
 import { FootbridgeError, isFootbridgeError, type ErrorCode } from '@footbridge/shared/errors'
 import type { LoginRequest, SessionAnswer } from '@footbridge/shared/login'
-import { PRESENCE_PROTOCOL } from '@footbridge/shared/protocol-ids'
+import { CONTROL_PROTOCOL, PRESENCE_PROTOCOL } from '@footbridge/shared/protocol-ids'
 import type { FirstHop } from './api.ts'
 import type { Kept } from './kept.ts'
 import { fetchBridge, logIn, logOut, type LoginParts } from './login.ts'
 import type { FootbridgeNode } from './node/create-node.ts'
 import { createSupervisor, type SupervisorHandle } from './supervisor/supervisor.ts'
 import type { LoginKind } from './supervisor/supervisor-state.ts'
+import { createWatch } from './supervisor/watch.ts'
 
-const PING_EVERY_MS = 15_000
-const PING_TIMEOUT_MS = 6_000
-/** On coming back to the page or the network somebody is watching: a dead link must show soon. */
-const CHECK_TIMEOUT_MS = 3_000
-const MISSES_TO_GIVE_UP = 2
+/** The round trip that a person sees. Not what tells a dead link: that is supervisor/watch.ts. */
+const MEASURE_EVERY_MS = 15_000
 const STREAM_TIMEOUT_MS = 15_000
 const HANG_UP_TIMEOUT_MS = 1_000
 /** A presence stream that ends while the link lives means that the bridge forgot us; at once would be a race with the closing link. */
@@ -37,8 +35,6 @@ export interface BridgeLinkParts {
   readonly key: Ed25519PrivateKey
   readonly http: LoginParts
   readonly random: () => number
-  /** When bytes last came through the bridge: pings queue behind a file. */
-  readonly heardAt: () => number
   /** Reachable (again). */
   readonly onOnline: () => void
   /** The bridge no longer lists these peers. */
@@ -67,33 +63,24 @@ export interface BridgeLink {
   stop(): Promise<void>
 }
 
-export function createBridgeLink({
-  kept,
-  node,
-  key,
-  http,
-  random,
-  heardAt,
-  onOnline,
-  onGone,
-  onNews,
-  onReplaced,
-}: BridgeLinkParts): BridgeLink {
-  const { self, people, log, now } = kept
+export function createBridgeLink({ kept, node, key, http, random, onOnline, onGone, onNews, onReplaced }: BridgeLinkParts): BridgeLink {
+  const { self, people, log, now, notices } = kept
   const { bridgeUrl } = http
   const closing = new AbortController()
   let credential: LoginRequest['credential'] = { kind: 'device' }
   let session: SessionAnswer | undefined
   /** Who stands at `bridgeUrl`, as far as is known. */
   let bridgePeer: string | undefined
+  /** A link that is being made ahead of a login. */
+  let preparing: { readonly link: Promise<Connection>; readonly end: AbortController } | undefined
   let preparedTimer: ReturnType<typeof setTimeout> | undefined
   let presence: PresenceClient | undefined
+  let control: ControlClient | undefined
   let graceTimer: ReturnType<typeof setTimeout> | undefined
   let staleTimer: ReturnType<typeof setTimeout> | undefined
-  let misses = 0
 
   const links = (): Connection[] => (bridgePeer === undefined ? [] : node.bridgeConnections(peerIdFromString(bridgePeer)))
-  const current = (): Connection | undefined => links()[0]
+  const current = (): Connection | undefined => links().at(-1)
 
   const login = async (kind: LoginKind, signal: AbortSignal): Promise<SessionAnswer> => {
     const enrolled = await self.enrolment(bridgeUrl)
@@ -116,16 +103,45 @@ export function createBridgeLink({
     return answer
   }
 
-  const dial = async (answer: SessionAnswer, signal: AbortSignal): Promise<FirstHop> => {
-    const dialNew = (): Promise<Connection> =>
-      node.dialBridge(answer.firstHops, signal).catch((cause: unknown) => {
-        throw new FootbridgeError('unreachable', 'the bridge cannot be dialled', { cause })
-      })
-    const link = current() ?? (await dialNew())
-    if (link.remotePeer.toString() !== answer.bridge.peer) throw new FootbridgeError('not_a_bridge', 'another peer answered at the address')
-    misses = 0
-    return { kind: 'websocket', address: link.remoteAddr.toString(), rttMs: undefined }
+  const addressesOf = async (answer: SessionAnswer | undefined): Promise<readonly string[]> => {
+    if (answer !== undefined) return answer.firstHops
+    const enrolled = await self.enrolment(bridgeUrl)
+    bridgePeer ??= enrolled?.bridge.peer
+    return enrolled?.session.firstHops ?? (bridgePeer === undefined ? [] : [webSocketAddress(bridgeUrl, bridgePeer)])
   }
+
+  const dial = async (answer: SessionAnswer | undefined, fresh: boolean, signal: AbortSignal): Promise<FirstHop> => {
+    const open = current()
+    if (open !== undefined && !fresh) return asFirstHop(open)
+    const prepared = fresh ? undefined : await fromPrepared(signal)
+    if (prepared !== undefined) return asFirstHop(prepared)
+    const addresses = await addressesOf(answer)
+    const link = await node.dialBridge(addresses, signal).catch((cause: unknown) => {
+      throw new FootbridgeError(isOtherPeer(cause) ? 'not_a_bridge' : 'unreachable', 'the bridge cannot be dialled', { cause })
+    })
+    // A try that came too late to be used.
+    if (signal.aborted) {
+      node.cut(link)
+      throw new FootbridgeError('aborted', 'another try was quicker')
+    }
+    // The links before this one are silent or gone. The stock relay client would go on using the oldest.
+    for (const other of links()) if (other !== link) node.cut(other)
+    watch.reset()
+    return asFirstHop(link)
+  }
+
+  /** One that hangs is given up with the try that waits for it: a browser connects one WebSocket at a time to an address. */
+  const fromPrepared = async (signal: AbortSignal): Promise<Connection | undefined> => {
+    const underway = preparing
+    if (underway === undefined) return undefined
+    const callOff = (): void => underway.end.abort()
+    signal.addEventListener('abort', callOff, { once: true })
+    const link = await underway.link.catch(() => undefined)
+    signal.removeEventListener('abort', callOff)
+    return link
+  }
+
+  const asFirstHop = (link: Connection): FirstHop => ({ kind: 'websocket', address: link.remoteAddr.toString(), rttMs: undefined })
 
   const reserve = async (answer: SessionAnswer, signal: AbortSignal): Promise<number> => {
     const link = current()
@@ -140,8 +156,12 @@ export function createBridgeLink({
   const prepare = async (): Promise<void> => {
     const { signal } = closing
     bridgePeer ??= (await self.enrolment(bridgeUrl))?.bridge.peer ?? (await fetchBridge(http, signal)).peer
-    if (current() !== undefined) return
-    await node.dialBridge([webSocketAddress(bridgeUrl, bridgePeer)], AbortSignal.any([signal, AbortSignal.timeout(STREAM_TIMEOUT_MS)]))
+    if (current() !== undefined || preparing !== undefined) return
+    const end = new AbortController()
+    const within = AbortSignal.any([signal, end.signal, AbortSignal.timeout(STREAM_TIMEOUT_MS)])
+    const link = node.dialBridge([webSocketAddress(bridgeUrl, bridgePeer)], within)
+    preparing = { link, end }
+    await link.finally(() => (preparing = undefined))
     preparedTimer = setTimeout(() => {
       if (supervisor.isOut()) void hangUp()
     }, PREPARED_LINK_MS)
@@ -152,24 +172,39 @@ export function createBridgeLink({
 
   const hangUp = async (): Promise<void> => {
     presence?.close()
+    control?.close()
     await Promise.all(links().map(hangUpLink))
   }
 
-  const ping = async (timeoutMs: number): Promise<void> => {
+  const watch = createWatch({
+    clocks: () => ({ wall: now(), steady: kept.steady() }),
+    random,
+    heard: () => {
+      const link = supervisor.session() === undefined ? undefined : current()
+      return link && node.signs.heard(link)
+    },
+    ask() {
+      const link = current()
+      return (link && node.signs.ask(link)) ?? Promise.reject(new FootbridgeError('unreachable', 'there is no link'))
+    },
+    onDoubt: () => supervisor.doubted(),
+    onHeard: () => supervisor.heard(),
+    onDead() {
+      log.warn('The bridge stopped answering')
+      for (const link of links()) node.cut(link)
+    },
+    onSlept(ms) {
+      log.info(`Back after ${Math.round(ms / 1000)} s without a tick: looking whether the bridge is still there`)
+      supervisor.wake()
+    },
+    onSetBack: () => supervisor.clockSetBack(),
+  })
+
+  const measure = async (): Promise<void> => {
     const link = current()
     if (link === undefined || supervisor.session() === undefined) return
-    const startedAt = now()
-    try {
-      const rttMs = Math.round(await pingConnection(link, timeoutMs, closing.signal))
-      misses = 0
-      supervisor.firstHop({ kind: 'websocket', address: link.remoteAddr.toString(), rttMs })
-    } catch {
-      if (closing.signal.aborted || link.status !== 'open' || heardAt() >= startedAt) return
-      misses++
-      if (misses < MISSES_TO_GIVE_UP) return ping(timeoutMs)
-      log.warn('The bridge stopped answering')
-      await hangUpLink(link)
-    }
+    const rttMs = await node.signs.ask(link)?.catch(() => undefined)
+    if (rttMs !== undefined && link === current()) supervisor.firstHop({ ...asFirstHop(link), rttMs })
   }
 
   const presenceEnded = (link: Connection): void => {
@@ -188,11 +223,39 @@ export function createBridgeLink({
     clearTimeout(graceTimer)
     clearTimeout(staleTimer)
     people.presence([], true)
+    notices.clear()
   }
 
   const replaced = (): void => {
     onReplaced()
     leave('other_device').catch(() => undefined)
+  }
+
+  const openControl = async (): Promise<void> => {
+    control?.close()
+    const link = current()
+    if (link === undefined) return
+    try {
+      const stream = await link.newStream(CONTROL_PROTOCOL, { signal: AbortSignal.timeout(STREAM_TIMEOUT_MS) })
+      const greetedAt = kept.steady()
+      const client = createControlClient(stream, {
+        frame(frame) {
+          // Told on a link that was left, it is this device that replaced itself.
+          if (control !== client || link !== current()) return
+          notices.take(frame, kept.steady() - greetedAt)
+          if (frame.type === 'replaced') replaced()
+          else if (frame.type === 'draining') supervisor.draining(frame.reconnectInMs, frame.awayMs)
+          else if (frame.type === 'held') log.warn(`The bridge holds this device up: ${frame.limit} of ${frame.scope}`)
+          else if (frame.type === 'ending') log.warn(`The bridge ends the circuit with ${people.nameOf(frame.peer)}: ${frame.reason}`)
+        },
+        // A bridge that has none says so by ending it. What tells of a lost session is the presence stream.
+        ended: () => undefined,
+      })
+      control = client
+      await client.hello(now())
+    } catch {
+      // As above.
+    }
   }
 
   const openPresence = async (): Promise<void> => {
@@ -239,10 +302,12 @@ export function createBridgeLink({
       dial,
       reserve,
       hangUp,
-      checkLink: () => void ping(CHECK_TIMEOUT_MS),
+      checkLink: () => watch.hurry(),
       online() {
+        notices.clear()
         void openPresence()
-        void ping(PING_TIMEOUT_MS)
+        void openControl()
+        void measure()
         onOnline()
       },
     },
@@ -256,7 +321,7 @@ export function createBridgeLink({
     if (detail.remotePeer.toString() === bridgePeer && links().length === 0) supervisor.lost()
   }
   node.libp2p.addEventListener('connection:close', onClose)
-  const pingTimer = setInterval(() => void ping(PING_TIMEOUT_MS), PING_EVERY_MS)
+  const measureTimer = setInterval(() => void measure(), MEASURE_EVERY_MS)
 
   return {
     prepare: () => prepare().catch(() => undefined),
@@ -278,7 +343,9 @@ export function createBridgeLink({
     },
     async stop() {
       closing.abort()
-      clearInterval(pingTimer)
+      clearInterval(measureTimer)
+      watch.stop()
+      notices.stop()
       clearTimeout(preparedTimer)
       clearTimeout(graceTimer)
       clearTimeout(staleTimer)
@@ -300,7 +367,13 @@ export function webSocketAddress(bridgeUrl: string, bridgePeer: string): string 
   return `${host}/tcp/${port || (isSecure ? 443 : 80)}${isSecure ? '/tls' : ''}/ws/p2p/${bridgePeer}`
 }
 
-/** close() first: abort() leaves a browser's WebSocket open (pitfall A5.1). */
+/** libp2p's word for Noise having met somebody else than was dialled. */
+function isOtherPeer(error: unknown): boolean {
+  if (error instanceof AggregateError) return error.errors.some(isOtherPeer)
+  return error instanceof Error && error.name === 'UnexpectedPeerError'
+}
+
+/** Politely, so that the bridge sees a close and not a loss. */
 async function hangUpLink(link: Connection): Promise<void> {
   try {
     await link.close({ signal: AbortSignal.timeout(HANG_UP_TIMEOUT_MS) })

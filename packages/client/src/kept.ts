@@ -5,13 +5,14 @@ import type { ConnectionState, Profile } from './api.ts'
 import type { Transfers } from './blobs/transfers.ts'
 import type { KeptConversations } from './conversations.ts'
 import type { Log } from './log.ts'
+import type { Notices } from './notices.ts'
 import type { Writable } from './observable.ts'
 import type { People } from './people.ts'
 import type { BlobStore } from './store/blobs.ts'
 import type { MessageStore } from './store/messages.ts'
 import type { SelfStore } from './store/self.ts'
 import type { UpgradeStore } from './store/upgrades.ts'
-import type { TabChange } from './tabs/lead.ts'
+import type { TabChange } from './tabs/messages.ts'
 
 export interface Kept {
   readonly self: SelfStore
@@ -23,8 +24,11 @@ export interface Kept {
   readonly transfers: Transfers
   readonly profile: Writable<Profile>
   readonly connection: Writable<ConnectionState>
+  readonly notices: Notices
   readonly log: Log
   readonly now: () => number
+  /** Milliseconds that never go back; may stand still while the machine sleeps. */
+  readonly steady: () => number
   readonly device: 'browser' | 'phone'
   /** Tells the other tabs. */
   changed(change: TabChange): void

@@ -8,6 +8,8 @@ const MAX_LINES = 200
 
 export interface Log {
   readonly lines: Readable<readonly LogEntry[]>
+  /** Shows another tab's lines from now on. */
+  show(lines: readonly LogEntry[]): void
   info(text: string): void
   warn(text: string): void
 }
@@ -15,5 +17,5 @@ export interface Log {
 export function createLog(now: () => number): Log {
   const lines = writable<readonly LogEntry[]>([])
   const add = (level: LogEntry['level'], text: string): void => lines.set([...lines.get(), { at: now(), level, text }].slice(-MAX_LINES))
-  return { lines, info: (text) => add('info', text), warn: (text) => add('warn', text) }
+  return { lines, show: (others) => lines.set(others), info: (text) => add('info', text), warn: (text) => add('warn', text) }
 }

@@ -64,7 +64,7 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
 
   const key = await loadOrMakeKey(kept.self, now)
   const rtc = await rtcTransport(parts.transports, () => bridge.session()?.iceServers ?? [])
-  const node = await createNode({ key, transports: rtc.transports, listen: rtc.listen })
+  const node = await createNode({ key, transports: rtc.transports, listen: rtc.listen, now: kept.steady })
   const { libp2p } = node
 
   const bridge: BridgeLink = createBridgeLink({
@@ -73,7 +73,6 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
     key,
     http: { bridgeUrl, fetch: parts.fetch, now },
     random: parts.random,
-    heardAt: () => paths.heardThroughBridgeAt(),
     onOnline() {
       outbox.kickAll().catch(() => undefined)
       fetcher.sourcesChanged()

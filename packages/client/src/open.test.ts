@@ -102,14 +102,32 @@ test('an exported identity replaces that of another device', async () => {
   expect(other.identity()?.peer).toBe(alice.identity()?.peer)
 })
 
-test('a tab that does not lead shows what is kept and may not log in', async () => {
-  const locks: Pick<LockManager, 'request'> = {
-    request: (_name: string, options: LockOptions | LockGrantedCallback<unknown>, callback?: LockGrantedCallback<unknown>) =>
-      typeof options === 'object' && options.ifAvailable === true ? Promise.resolve(callback?.(null)) : new Promise(() => undefined),
-  } as LockManager
-  const footbridge = await open(freshName(), { tabs: { locks, channel: undefined } })
-  await until(footbridge.connection, ({ state }) => state === 'other-tab')
-  await expect(footbridge.login({ guest: true })).rejects.toMatchObject({ code: 'other_tab' })
+test.runIf(navigator.locks)('a second tab shows what the first one sees, has it act, and takes over when it closes', async () => {
+  const name = freshName()
+  const tabs = (): NonNullable<OpenOptions['tabs']> => ({ locks: navigator.locks, channel: new BroadcastChannel(name) })
+  const first = await open(name, { tabs: tabs() })
+  const second = await open(name, { tabs: tabs(), bridgeUrl: 'http://elsewhere.invalid' })
+  expect([first.tab.get(), second.tab.get()]).toEqual(['leads', 'follows'])
+  await expect(second.login({ guest: true })).rejects.toMatchObject({ code: 'unreachable' })
+  await until(second.connection, (state) => state.state === 'out' && state.reason === 'unreachable')
+  expect(second.bridgeUrl()).toBe(first.bridgeUrl())
+  await expect(second.dial('bob')).rejects.toMatchObject({ code: 'peer_unreachable' })
+
+  await second.conversations.sendText('bob', 'from the second tab')
+  await until(first.conversations.with('bob'), (list) => textOf(list[0]) === 'from the second tab')
+  await until(first.peers, (list) => list[0]?.id === 'bob')
+  await first.conversations.sendText('charlie', 'from the first tab')
+  await until(second.peers, (list) => list.length === 2)
+
+  await first.close()
+  await until(second.tab, (role) => role === 'leads')
+  await until(second.connection, ({ state }) => state === 'out')
+  expect(
+    second.peers
+      .get()
+      .map(({ id }) => id)
+      .sort(),
+  ).toEqual(['bob', 'charlie'])
 })
 
 test('forgetting leaves nothing, also after a reload', async () => {

@@ -5,13 +5,14 @@
  */
 import { FootbridgeError } from '@footbridge/shared/errors'
 import { parseLogin } from '@footbridge/shared/bridge-token'
-import type { ConnectionState, FileOffer, Footbridge, Identity, Profile } from './api.ts'
+import type { ConnectionState, FileOffer, Footbridge, Identity, Profile, TabRole } from './api.ts'
 import { createTransfers, initialTransfer } from './blobs/transfers.ts'
 import { createConversations } from './conversations.ts'
 import { createImports } from './imports.ts'
 import type { Kept } from './kept.ts'
 import { createLog } from './log.ts'
 import type { Credential, Network } from './network.ts'
+import { createNotices } from './notices.ts'
 import { writable } from './observable.ts'
 import { createPeople } from './people.ts'
 import { watchPage } from './page.ts'
@@ -21,7 +22,10 @@ import { createMessageStore } from './store/messages.ts'
 import { createPeerStore } from './store/peers.ts'
 import { createSelfStore } from './store/self.ts'
 import { createUpgradeStore } from './store/upgrades.ts'
-import { browserTabParts, createTabLead, type TabChange, type TabParts } from './tabs/lead.ts'
+import { createFollowerEnd, type FollowerEnd } from './tabs/follower-end.ts'
+import { browserTabParts, createTabLead, type TabParts } from './tabs/lead.ts'
+import { createLeaderEnd, type LeaderEnd } from './tabs/leader-end.ts'
+import type { ActName, Acts, Mirror, TabChange, TabMessage } from './tabs/messages.ts'
 
 export interface OpenOptions {
   /** The bridge's origin. Default: that of the page. */
@@ -29,6 +33,8 @@ export interface OpenOptions {
   /** Default: `footbridge`. One database is one device. */
   readonly databaseName?: string
   readonly now?: () => number
+  /** Milliseconds that never go back. */
+  readonly steady?: () => number
   readonly random?: () => number
   readonly fetch?: typeof fetch
   readonly tabs?: TabParts
@@ -40,14 +46,16 @@ const DEFAULT_DATABASE = 'footbridge'
 
 /** @throws when the browser gives no IndexedDB (some private windows). */
 export async function openFootbridge(options: OpenOptions = {}): Promise<Footbridge> {
-  const { databaseName = DEFAULT_DATABASE, now = Date.now, random = Math.random } = options
+  const { databaseName = DEFAULT_DATABASE, now = Date.now, steady = () => performance.now(), random = Math.random } = options
   let identity: IdentityRecord | undefined
   let network: Promise<Network> | undefined
   let running: Network | undefined
   let isClosed = false
 
   const connection = writable<ConnectionState>({ state: 'out' })
+  const tab = writable<TabRole>('leads')
   const log = createLog(now)
+  const notices = createNotices(now)
   const database = await openDatabase(databaseName, () => void close())
   const self = createSelfStore(database)
   const messages = createMessageStore(database)
@@ -67,6 +75,7 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
     const { importFile } = await import('./blobs/import.ts')
     const offer = await importFile(file, { store: blobs, now, ...work })
     transfers.report(offer.cid, { ...initialTransfer(offer.cid, offer.size), state: 'complete', bytesDone: offer.size })
+    tabs.tell({ kind: 'blobs' })
     // A network that did not load has nothing to serve.
     await network?.then((made) => made.blobsChanged()).catch(() => undefined)
     return offer
@@ -94,8 +103,10 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
     transfers,
     profile,
     connection,
+    notices,
     log,
     now,
+    steady,
     device: isPhone() ? 'phone' : 'browser',
     changed: (change) => tabs.tell(change),
   }
@@ -145,27 +156,125 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
     await (await startNetwork()).login({ device: true })
   }
 
+  const ownAddresses = (): readonly string[] => running?.addresses() ?? []
+
+  const failTransfer = (cid: string, error: unknown): void =>
+    transfers.report(cid, { state: 'failed', error: error instanceof FootbridgeError ? error.code : 'internal' })
+
+  /** What is done by the tab that holds the peer, for itself and for the others. */
+  const acts: Acts = {
+    async login(credential) {
+      const before = bridgeUrl
+      const shown = asCredential(credential)
+      if (bridgeUrl !== before) await stopNetwork()
+      if (!('device' in shown)) connection.set({ state: 'arriving', step: 'reaching', stepStartedAt: now(), done: [] })
+      await (await startNetwork()).login(shown)
+    },
+    async logout() {
+      await (await startNetwork()).logout()
+    },
+    dial: async (target) => (await startNetwork()).dial(target),
+    async retryNow() {
+      if (network) (await network).wake()
+      else await resume()
+    },
+    upgrade: async (peer) => (await network)?.upgrade(peer),
+    async fetch(offer, sources) {
+      if (network) await (await network).fetch(offer, sources)
+      else transfers.report(offer.cid, { state: 'waiting', bytesTotal: offer.size })
+    },
+    pause: async (cid) => (await network)?.pause(cid),
+    async removeBlob(cid) {
+      await (await network)?.dropTransfer(cid)
+      await transfers.remove(cid)
+      ;(await network)?.blobsChanged()
+    },
+    async importIdentity(exported, passphrase) {
+      const { openIdentity } = await import('./identity-export.ts')
+      const { decodePrivateKey, peerOf } = await import('./identity.ts')
+      const opened = await openIdentity(exported, passphrase)
+      if (peerOf(decodePrivateKey(opened.privateKey)) !== opened.peer)
+        throw new FootbridgeError('bad_request', 'the key in the file is not that of its name')
+      await stopNetwork()
+      await self.clear()
+      await self.setProfile(profile.get())
+      identity = { peer: opened.peer, privateKey: opened.privateKey, createdAt: now() }
+      await self.setIdentity(identity)
+      connection.set({ state: 'out' })
+      tabs.tell({ kind: 'self' })
+    },
+    async forget() {
+      await (await network)?.logout().catch(() => undefined)
+      await stopNetwork()
+      for (const store of database.objectStoreNames) await database.clear(store)
+      identity = undefined
+      people.clear()
+      conversations.clear()
+      transfers.clear()
+      profile.set({ name: '', picture: undefined })
+      connection.set({ state: 'out' })
+      tabs.tell({ kind: 'self' })
+    },
+  }
+
   const opened = await Promise.all([self.identity(), people.load(), isEnrolled()])
   identity = opened[0]
   if (opened[2]) connection.set({ state: 'arriving', step: 'reaching', stepStartedAt: now(), done: [] })
 
   let isOpening = true
   let swept: Promise<unknown> = Promise.resolve()
+  let leader: LeaderEnd | undefined
+  let follower: FollowerEnd | undefined
+  /** As the leader says. */
+  let mirrored: Pick<Mirror, 'addresses' | 'bridgeUrl'> = {}
   const tabParts = options.tabs ?? browserTabParts(databaseName)
   const tabs = createTabLead(databaseName, tabParts, {
-    onLead: () => {
+    onLead() {
+      follower?.stop()
+      follower = undefined
+      mirrored = {}
+      tab.set('leads')
+      people.mirror(undefined)
+      leader = createLeaderEnd(
+        {
+          connection,
+          notices: notices.current,
+          log: log.lines,
+          peers: people.list,
+          transfers,
+          addresses: ownAddresses,
+          bridgeUrl: () => bridgeUrl,
+        },
+        acts,
+        (message) => tabs.tell(message),
+      )
       // The first tab of a browser: nothing is being written, so what no file has is a rest of a page that was closed. Without locks nobody knows.
       if (isOpening && tabParts.locks !== undefined) swept = blobs.sweep().catch(() => undefined)
+      // What another tab wrote while it led.
+      else if (!isOpening) swept = people.load().catch(() => undefined)
       swept.then(resume).catch((error: unknown) => {
         // What the supervisor refused stands in `connection` already; this is a chunk that did not load.
         if (connection.get().state === 'arriving')
           connection.set({ state: 'away', code: error instanceof FootbridgeError ? error.code : 'unreachable', attempt: 1, retryAt: now() })
       })
     },
-    onFollow: () => connection.set({ state: 'other-tab' }),
-    onChange: (change) => {
-      if (change.kind === 'send') return void network?.then((made) => made.outgoing(change.peer))
-      void reread(change).catch(() => undefined)
+    onFollow() {
+      leader?.stop()
+      leader = undefined
+      tab.set('follows')
+      connection.set({ state: 'other-tab' })
+      follower = createFollowerEnd(crypto.randomUUID(), (message) => tabs.tell(message), showMirror)
+      // Stolen: what still runs here must not stand in the leader's way, and not show over what that one tells.
+      const asking = follower
+      void stopNetwork()
+        .catch(() => undefined)
+        .then(() => asking === follower && asking.ask(true))
+    },
+    onAsk: () => follower?.ask(),
+    onMessage(message) {
+      leader?.take(message)
+      follower?.take(message)
+      if (isChange(message)) void reread(message).catch(() => undefined)
     },
   })
 
@@ -175,23 +284,46 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
   await swept
 
   async function reread(change: TabChange): Promise<void> {
-    if (change.kind === 'peer') {
-      await conversations.reload(change.peer)
-      await people.load()
-    } else {
-      profile.set(await self.profile())
-      identity = await self.identity()
+    switch (change.kind) {
+      case 'send':
+        return void network?.then((made) => made.outgoing(change.peer))
+      case 'blobs':
+        return void network?.then((made) => made.blobsChanged())
+      case 'peer':
+        await conversations.reload(change.peer)
+        return people.load()
+      case 'self':
+        profile.set(await self.profile())
+        identity = await self.identity()
+        void network?.then((made) => made.profileChanged())
     }
   }
 
-  const requireLead = (): void => {
+  function showMirror(mirror: Mirror): void {
+    mirrored = {
+      ...mirrored,
+      ...(mirror.addresses && { addresses: mirror.addresses }),
+      ...(mirror.bridgeUrl && { bridgeUrl: mirror.bridgeUrl }),
+    }
+    if (mirror.log) log.show(mirror.log)
+    if (mirror.notices) notices.current.set(mirror.notices)
+    if (mirror.peers) people.mirror(mirror.peers)
+    for (const transfer of mirror.transfers ?? []) transfers.report(transfer.cid, transfer)
+    if (mirror.connection) connection.set(mirror.connection)
+  }
+
+  /** Does it here, or has the tab do it that leads. */
+  async function act<Name extends ActName>(name: Name, ...args: Parameters<Acts[Name]>): Promise<Awaited<ReturnType<Acts[Name]>>> {
     if (isClosed) throw new FootbridgeError('aborted', 'Footbridge was closed')
-    if (!tabs.leads) throw new FootbridgeError('other_tab', 'another tab of this browser holds the peer')
+    if (follower) return follower.call(name, ...args)
+    const own = acts[name] as (...own: Parameters<Acts[Name]>) => Promise<Awaited<ReturnType<Acts[Name]>>>
+    return own(...args)
   }
 
   const page = watchPage({
     leave: () => running?.leave(),
-    wake: () => void network?.then((made) => made.wake()),
+    // Looked at is this tab; the one that leads may be hidden and slow.
+    wake: () => void (follower ? follower.call('retryNow').catch(() => undefined) : network?.then((made) => made.wake())),
     networkChanged: () => void network?.then((made) => made.networkChanged()),
   })
 
@@ -201,6 +333,8 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
     page.stop()
     imports.stop()
     await stopNetwork()
+    leader?.stop()
+    follower?.stop()
     tabs.close()
     database.close()
   }
@@ -215,56 +349,38 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
 
   return {
     connection,
+    notices: notices.current,
+    tab,
     peers: people.list,
     log: log.lines,
     profile,
     conversations,
     blobs: {
       transfer: (cid) => transfers.of(cid),
-      fetch(offer, sources) {
-        if (!network) return transfers.report(offer.cid, { state: 'waiting', bytesTotal: offer.size })
-        network
-          .then((made) => made.fetch(offer, sources))
-          .catch((error: unknown) =>
-            transfers.report(offer.cid, { state: 'failed', error: error instanceof FootbridgeError ? error.code : 'internal' }),
-          )
-      },
-      pause: (cid) => void network?.then((made) => made.pause(cid)),
+      fetch: (offer, sources) => void act('fetch', offer, sources).catch((error: unknown) => failTransfer(offer.cid, error)),
+      pause: (cid) => void act('pause', cid).catch(() => undefined),
       open: (offer) => transfers.open(offer),
       async remove(cid) {
-        await network?.then((made) => made.dropTransfer(cid))
+        await act('removeBlob', cid)
         await transfers.remove(cid)
-        await network?.then((made) => made.blobsChanged())
       },
       list: () => transfers.list(),
     },
     identity: () => identity && toIdentity(identity),
     async login(credential) {
-      requireLead()
-      const before = bridgeUrl
-      const shown = asCredential(credential)
-      if (bridgeUrl !== before) await stopNetwork()
-      if (!('device' in shown)) connection.set({ state: 'arriving', step: 'reaching', stepStartedAt: now(), done: [] })
-      const made = await startNetwork()
-      await made.login(shown)
+      await act('login', credential)
       void askToPersist()
     },
-    async logout() {
-      requireLead()
-      await (await startNetwork()).logout()
-    },
+    logout: () => act('logout'),
     async setProfile(next) {
       await self.setProfile(next)
       profile.set(next)
       tabs.tell({ kind: 'self' })
       await network?.then((made) => made.profileChanged())
     },
-    async dial(target) {
-      requireLead()
-      return (await startNetwork()).dial(target)
-    },
-    retryNow: () => void (network ? network.then((made) => made.wake()) : resume().catch(() => undefined)),
-    upgrade: (peer) => void network?.then((made) => made.upgrade(peer)),
+    dial: (target) => act('dial', target),
+    retryNow: () => void act('retryNow').catch(() => undefined),
+    upgrade: (peer) => void act('upgrade', peer).catch(() => undefined),
     async storageUse() {
       const [estimate, persistent, records, count] = await Promise.all([
         globalThis.navigator?.storage?.estimate?.(),
@@ -281,36 +397,10 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
         messages: count,
       }
     },
-    bridgeUrl: () => bridgeUrl,
-    addresses: () => running?.addresses() ?? [],
-    async importIdentity(exported, passphrase) {
-      requireLead()
-      const { openIdentity } = await import('./identity-export.ts')
-      const { decodePrivateKey, peerOf } = await import('./identity.ts')
-      const opened = await openIdentity(exported, passphrase)
-      if (peerOf(decodePrivateKey(opened.privateKey)) !== opened.peer)
-        throw new FootbridgeError('bad_request', 'the key in the file is not that of its name')
-      await stopNetwork()
-      await self.clear()
-      await self.setProfile(profile.get())
-      identity = { peer: opened.peer, privateKey: opened.privateKey, createdAt: now() }
-      await self.setIdentity(identity)
-      connection.set({ state: 'out' })
-      tabs.tell({ kind: 'self' })
-    },
-    async forget() {
-      requireLead()
-      await network?.then((made) => made.logout()).catch(() => undefined)
-      await stopNetwork()
-      for (const store of database.objectStoreNames) await database.clear(store)
-      identity = undefined
-      people.clear()
-      conversations.clear()
-      transfers.clear()
-      profile.set({ name: '', picture: undefined })
-      connection.set({ state: 'out' })
-      tabs.tell({ kind: 'self' })
-    },
+    bridgeUrl: () => mirrored.bridgeUrl ?? bridgeUrl,
+    addresses: () => mirrored.addresses ?? ownAddresses(),
+    importIdentity: (exported, passphrase) => act('importIdentity', exported, passphrase),
+    forget: () => act('forget'),
     close,
   }
 
@@ -323,6 +413,10 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
       },
     }
   }
+}
+
+function isChange(message: TabMessage): message is TabChange {
+  return message.kind === 'peer' || message.kind === 'send' || message.kind === 'self' || message.kind === 'blobs'
 }
 
 /** The browser may throw away what is not persistent when the disk is full; some ask the person, so this follows a login. */

@@ -40,16 +40,20 @@ export interface People {
   markRead(id: string): Promise<void>
   remove(id: string): Promise<void>
   clear(): void
+  /** Shows what another tab sees instead of our own facts; undefined: our own again. */
+  mirror(change: { readonly whole: boolean; readonly changed: readonly Peer[]; readonly gone: readonly string[] } | undefined): void
 }
 
 export function createPeople(store: PeerStore, messages: MessageStore, now: () => number): People {
   const facts = new Map<string, Facts>()
   const list = writable<readonly Peer[]>([])
   let isDirty = false
+  let mirrored: Map<string, Peer> | undefined
 
   const publish = (): void => {
     isDirty = false
-    list.set([...facts.values()].map(toPeer).sort(byPresenceThenActivity))
+    const peers = mirrored === undefined ? [...facts.values()].map(toPeer) : [...mirrored.values()]
+    list.set(peers.sort(byPresenceThenActivity))
   }
   // One update for a burst of facts: a full presence list comes in hundreds of rows.
   const changed = (): void => {
@@ -171,6 +175,15 @@ export function createPeople(store: PeerStore, messages: MessageStore, now: () =
     },
     clear() {
       facts.clear()
+      changed()
+    },
+    mirror(change) {
+      if (change === undefined) mirrored = undefined
+      else {
+        if (change.whole || mirrored === undefined) mirrored = new Map()
+        for (const peer of change.changed) mirrored.set(peer.id, peer)
+        for (const id of change.gone) mirrored.delete(id)
+      }
       changed()
     },
   }

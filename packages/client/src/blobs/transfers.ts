@@ -17,6 +17,10 @@ export interface Transfers {
   remove(cid: string): Promise<void>
   list(): Promise<readonly KeptFile[]>
   clear(): void
+  /** Tells of each change that `report` makes; ends by what it returns. */
+  onReport(listener: (transfer: Transfer) => void): () => void
+  /** What is known without asking the store. */
+  all(): readonly Transfer[]
 }
 
 /** Transfers shown at a time; above it those nobody listens to are forgotten and read from the store again when asked for. */
@@ -24,6 +28,7 @@ const MAX_SHOWN = 200
 
 export function createTransfers(store: BlobStore): Transfers {
   const shown = new Map<string, Writable<Transfer | undefined>>()
+  const listeners = new Set<(transfer: Transfer) => void>()
 
   const of = (cid: string): Writable<Transfer | undefined> => {
     const known = shown.get(cid)
@@ -47,7 +52,9 @@ export function createTransfers(store: BlobStore): Transfers {
     of,
     report(cid, change) {
       const transfer = of(cid)
-      transfer.set({ ...(transfer.get() ?? initialTransfer(cid, 0)), ...change })
+      const next = { ...(transfer.get() ?? initialTransfer(cid, 0)), ...change }
+      transfer.set(next)
+      for (const listener of listeners) listener(next)
     },
     reload,
     async open(offer) {
@@ -70,6 +77,12 @@ export function createTransfers(store: BlobStore): Transfers {
       const files = await Promise.all((await store.list()).map((record) => toKeptFile(record, store)))
       return files.sort((a, b) => b.bytesHere - a.bytesHere || b.addedAt - a.addedAt)
     },
+    onReport(listener) {
+      const entry = (transfer: Transfer): void => listener(transfer)
+      listeners.add(entry)
+      return () => listeners.delete(entry)
+    },
+    all: () => [...shown.values()].flatMap((transfer) => transfer.get() ?? []),
     clear() {
       for (const transfer of shown.values()) transfer.set(undefined)
     },

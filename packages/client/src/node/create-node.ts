@@ -9,11 +9,11 @@ import type { ComponentLogger, Connection, Ed25519PrivateKey, Libp2p, PeerId, Tr
 import type { TransportManager } from '@libp2p/interface-internal'
 import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
-import { webSockets } from '@libp2p/websockets'
-import { yamux } from '@libp2p/yamux'
-import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
+import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { createReserve, type Reserve, type ReservationStoreAccess } from './reserve.ts'
+import { watchedYamux, type Signs } from './watched-muxer.ts'
+import { closingWebSockets } from './web-sockets.ts'
 
 /** Every relayed peer counts as the bridge's host (pitfall A2.6): the stock 5 a second would hang the sixth. */
 const INBOUND_CONNECTIONS_PER_SECOND = 200
@@ -23,6 +23,10 @@ const ADDRESS_DIAL_TIMEOUT_MS = 15_000
 const DIAL_TIMEOUT_MS = 20_000
 /** Streams that a connection may open for pings: the path manager's and other people's. */
 const MAX_PING_STREAMS = 4
+/** A page with a hundred peers holds a circuit and a direct connection to each, and the link. The stock 100 would begin to prune by age. */
+const MAX_CONNECTIONS = 300
+/** Addresses of a bridge that are dialled at a time. */
+const MAX_BRIDGE_ADDRESSES = 4
 
 export interface NodeParts {
   readonly key: Ed25519PrivateKey
@@ -31,41 +35,53 @@ export interface NodeParts {
   /** Listen addresses beside the reservation: `/webrtc` where the browser has it. */
   readonly listen: readonly string[]
   readonly logger?: ComponentLogger
+  /** Milliseconds, for signs of life. */
+  readonly now: () => number
 }
 
 export interface FootbridgeNode {
   readonly libp2p: Libp2p
-  /** Dials the bridge at one of these addresses, first that answers; an open connection is reused. */
+  /**
+   * A new connection to the bridge at one of these addresses, the first that answers. Past libp2p's dial queue, which gives a second dial the first
+   * one's end: dials overlap here, because one that hangs must not hold up the next.
+   * @throws AggregateError with what each address said
+   */
   dialBridge(addresses: readonly string[], signal: AbortSignal): Promise<Connection>
+  /** Ends a connection that is dead, or not needed, without waiting for anybody. */
+  cut(connection: Connection): void
+  /** Signs of life of the link and of circuits. */
+  readonly signs: Signs
   readonly reserve: Reserve
   /** Asks a peer what it speaks; libp2p tells the answer as `peer:identify`. */
   identify(connection: Connection): Promise<unknown>
   bridgeConnections(bridge: PeerId): Connection[]
 }
 
-export async function createNode({ key, transports, listen, logger }: NodeParts): Promise<FootbridgeNode> {
+export async function createNode({ key, transports, listen, logger, now }: NodeParts): Promise<FootbridgeNode> {
   let store: ReservationStoreAccess | undefined
   let transportManager: TransportManager | undefined
   const circuitRelay = circuitRelayTransport({ reservationCompletionTimeout: 10_000 })
+  const { factory: muxer, signs } = watchedYamux(now)
 
   const libp2p = await createLibp2p({
     privateKey: key,
     addresses: { listen: [...listen] },
     transports: [
-      webSockets(),
+      closingWebSockets(),
       (components) => {
         const transport = circuitRelay(components)
         transportManager = components.transportManager
         store = (transport as Transport & { reservationStore: ReservationStoreAccess }).reservationStore
         return transport
       },
-      ...(transports as ReturnType<typeof webSockets>[]),
+      ...(transports as ReturnType<typeof closingWebSockets>[]),
     ],
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
+    streamMuxers: [muxer],
     // The stock browser gater refuses ws:// and private addresses; a bridge on a home network or localhost has both.
     connectionGater: { denyDialMultiaddr: () => false },
     connectionManager: {
+      maxConnections: MAX_CONNECTIONS,
       inboundConnectionThreshold: INBOUND_CONNECTIONS_PER_SECOND,
       maxIncomingPendingConnections: MAX_PENDING_INBOUND,
       addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS,
@@ -84,13 +100,29 @@ export async function createNode({ key, transports, listen, logger }: NodeParts)
   })
   if (store === undefined || transportManager === undefined) throw new TypeError('libp2p did not build the circuit relay transport')
 
+  const manager = transportManager
   return {
     libp2p,
     identify: (connection) => libp2p.services.identify.identify(connection),
     reserve: createReserve(transportManager, store),
+    signs,
+    cut: (connection) => connection.abort(new Error('the link was left')),
     async dialBridge(addresses, signal) {
-      const targets: Multiaddr[] = addresses.map((address) => multiaddr(address))
-      return libp2p.dial(targets, { signal })
+      const settled = new AbortController()
+      const each = AbortSignal.any([signal, settled.signal])
+      const dials = addresses.slice(0, MAX_BRIDGE_ADDRESSES).map((address) => manager.dial(multiaddr(address), { signal: each }))
+      try {
+        const first = await Promise.any(dials)
+        // Two that answered at the same moment: one is enough.
+        for (const dial of dials)
+          dial.then(
+            (other) => other !== first && other.abort(new Error('another address was quicker')),
+            () => undefined,
+          )
+        return first
+      } finally {
+        settled.abort()
+      }
     },
     bridgeConnections: (bridge) =>
       libp2p.getConnections(bridge).filter((connection) => connection.status === 'open' && !isCircuit(connection)),

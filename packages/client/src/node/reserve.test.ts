@@ -28,7 +28,7 @@ async function relay(): Promise<Libp2p> {
 }
 
 async function client(): Promise<FootbridgeNode> {
-  const node = await createNode({ key: await generateKeyPair('Ed25519'), transports: [], listen: [] })
+  const node = await createNode({ key: await generateKeyPair('Ed25519'), transports: [], listen: [], now: () => performance.now() })
   stops.push(async () => node.libp2p.stop())
   return node
 }

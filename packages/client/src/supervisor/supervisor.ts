@@ -17,17 +17,20 @@ import {
   type SupervisorEvent,
 } from './supervisor-state.ts'
 
-const DIAL_TIMEOUT_MS = 20_000
 /** setTimeout's own limit is 2^31 - 1; a tick too early does no harm. */
 const MAX_TIMER_MS = 60 * 60_000
 
 export interface SupervisorWork {
   login(kind: LoginKind, signal: AbortSignal): Promise<SessionAnswer>
-  dial(session: SessionAnswer, signal: AbortSignal): Promise<FirstHop>
+  /**
+   * Several may run at a time. `fresh`: opens a link although there is one, and leaves that one once the new one is open.
+   * `session`: undefined when the link comes first, because a login is to follow.
+   */
+  dial(session: SessionAnswer | undefined, fresh: boolean, signal: AbortSignal): Promise<FirstHop>
   /** @returns how long the reservation lasts, in milliseconds. */
   reserve(session: SessionAnswer, signal: AbortSignal): Promise<number>
   hangUp(): Promise<void>
-  /** Looks whether the bridge still answers; calls `lost` when not. */
+  /** Looks whether the bridge still answers; calls `doubted` when not. */
   checkLink(): void
   /** Reachable: at each change to `online`. */
   online(session: SessionAnswer): void
@@ -45,8 +48,12 @@ export interface SupervisorHandle {
   /** Resolves once online. @throws FootbridgeError the reason, when it ends `out` instead */
   start(kind: LoginKind): Promise<void>
   lost(): void
+  doubted(): void
+  heard(): void
+  draining(reconnectInMs: number, awayMs: number | null): void
   sessionLost(): void
   wake(): void
+  clockSetBack(): void
   firstHop(hop: FirstHop): void
   /** The session while there is one. */
   session(): SessionAnswer | undefined
@@ -93,9 +100,10 @@ export function createSupervisor(parts: SupervisorParts): SupervisorHandle {
         })
       case 'dial':
         return attempt(effect.run, async () => {
-          if (current.state !== 'dial') return
-          const timeout = AbortSignal.timeout(DIAL_TIMEOUT_MS)
-          hop = await work.dial(current.session, AbortSignal.any([signal, timeout]))
+          if (current.state !== 'dial' && current.state !== 'online') return
+          const timeout = AbortSignal.timeout(effect.deadlineMs)
+          const reached = await work.dial(current.session, effect.fresh, AbortSignal.any([signal, timeout]))
+          if (effect.run === current.run) hop = reached
           feed({ type: 'dialled', run: effect.run })
         })
       case 'reserve':
@@ -142,13 +150,21 @@ export function createSupervisor(parts: SupervisorParts): SupervisorHandle {
       case 'dial':
       case 'reserve': {
         const at = now()
+        if (before.state === next.state) {
+          if (wasOnline && next.state === 'dial')
+            connection.set({ state: 'away', code: next.code, attempt: next.seek.tries, retryAt: next.seek.tryAt })
+          return
+        }
         if (before.state in STEP_OF && next.state !== 'login')
           done = [...done, { step: STEP_OF[before.state as keyof typeof STEP_OF], ms: Math.round(at - stepStartedAt) }]
         else done = []
         stepStartedAt = at
         // Coming back after a loss is `away`, which says when; the steps are for somebody who waits to come in.
         if (!wasOnline) connection.set({ state: 'arriving', step: STEP_OF[next.state], stepStartedAt, done })
-        else if (before.state === 'online') connection.set({ state: 'away', code: 'unreachable', attempt: 0, retryAt: at })
+        else if (next.state === 'dial') {
+          if (before.state === 'online') log.warn(`Not reachable (${next.code}), looking for the bridge`)
+          connection.set({ state: 'away', code: next.code, attempt: next.seek.tries, retryAt: next.seek.tryAt })
+        }
         return
       }
       case 'waiting':
@@ -187,14 +203,18 @@ export function createSupervisor(parts: SupervisorParts): SupervisorHandle {
         waiters.push(waiter)
         if (kind === 'given') wasOnline = false
         const isUnderway = current.state !== 'out' && current.state !== 'waiting'
-        if (kind === 'device' && current.state === 'waiting') feed({ type: 'wake' })
+        if (kind === 'device' && (current.state === 'waiting' || current.state === 'dial')) feed({ type: 'wake' })
         else if (kind === 'given' || !isUnderway) feed({ type: 'start', kind })
       }
       return waiter.promise
     },
     lost: () => feed({ type: 'lost' }),
+    doubted: () => feed({ type: 'doubted' }),
+    heard: () => feed({ type: 'heard' }),
+    draining: (reconnectInMs, awayMs) => feed({ type: 'draining', reconnectInMs, awayMs }),
     sessionLost: () => feed({ type: 'sessionLost' }),
     wake: () => feed({ type: 'wake' }),
+    clockSetBack: () => feed({ type: 'clockSetBack' }),
     firstHop(next) {
       hop = next
       if (current.state === 'online') connection.set({ state: 'online', session: current.session, firstHop: next, done })

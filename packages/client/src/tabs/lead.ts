@@ -1,24 +1,27 @@
 /**
- * One tab of a browser holds the peer: two nodes with one key would take each other's circuits. A Web Lock decides; a BroadcastChannel tells the
- * others to read the store again. Without Web Locks (insecure origins, Node) every tab leads: better two than none.
+ * One tab of a browser holds the peer: two nodes with one key would take each other's circuits. Drives tab-state.ts with a Web Lock and a
+ * BroadcastChannel. Without Web Locks (insecure origins) every tab leads: better two than none.
+ * Next: leader-end.ts and follower-end.ts, what the tabs say to each other once it is known who leads.
  */
-export interface TabLeadEvents {
-  /** This tab holds the peer from now on; once. */
-  onLead(): void
-  /** Another tab holds it; this one waits. */
-  onFollow(): void
-  /** Another tab has written something. */
-  onChange(change: TabChange): void
-}
+import type { TabMessage } from './messages.ts'
+import { ASK_EVERY_MS, decideTab, type TabEffect, type TabEvent, type TabState } from './tab-state.ts'
 
-/** `peer`: a conversation. `self`: identity, login or profile. `send`: a message waits for the tab that leads. */
-export type TabChange = { readonly kind: 'peer' | 'send'; readonly peer: string } | { readonly kind: 'self' }
+export interface TabLeadEvents {
+  /** This tab holds the peer from now on. */
+  onLead(): void
+  /** Another tab holds it, from the start or because it stole the lock from this one. */
+  onFollow(): void
+  /** Time to ask the leader whether it is there. */
+  onAsk(): void
+  onMessage(message: TabMessage): void
+}
 
 export interface TabLead {
   readonly leads: boolean
   /** Resolves once it is known whether this tab leads or follows for now. */
   readonly decided: Promise<void>
-  tell(change: TabChange): void
+  /** Tells all other tabs. */
+  tell(message: TabMessage): void
   /** Lets the next tab lead. Idempotent. */
   close(): void
 }
@@ -35,56 +38,89 @@ export function browserTabParts(name: string): TabParts {
   }
 }
 
-export function createTabLead(name: string, parts: TabParts, events: TabLeadEvents): TabLead {
-  const { locks, channel } = parts
-  const closing = new AbortController()
-  const released = Promise.withResolvers<void>()
+export function createTabLead(name: string, { locks, channel }: TabParts, events: TabLeadEvents): TabLead {
+  const lock = `footbridge ${name}`
   const decided = Promise.withResolvers<void>()
-  let leads = false
+  let current: TabState = { state: 'asking' }
+  let release: () => void = () => undefined
+  /** Ends the wait in line. */
+  let queue = new AbortController()
+  let timer: ReturnType<typeof setInterval> | undefined
 
-  const lead = (): Promise<void> => {
-    if (closing.signal.aborted) return Promise.resolve()
-    leads = true
-    events.onLead()
-    decided.resolve()
-    return released.promise
+  const feed = (event: TabEvent): void => {
+    const { next, effects } = decideTab(current, event)
+    current = next
+    for (const effect of effects) run(effect)
+    if (effects.includes('lead') || effects.includes('follow') || effects.includes('release')) decided.resolve()
   }
 
-  const compete = async (): Promise<void> => {
-    if (locks === undefined) return void lead()
-    const lock = `footbridge ${name}`
-    const wonAtOnce = await locks.request(lock, { ifAvailable: true }, async (granted) => {
-      if (granted === null) return false
-      await lead()
-      return true
-    })
-    if (wonAtOnce || closing.signal.aborted) return
-    events.onFollow()
-    decided.resolve()
-    await locks.request(lock, { signal: closing.signal }, lead)
+  /** Holds the lock until it is released; rejects when it is stolen. */
+  const hold = (): Promise<void> => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    release = resolve
+    feed({ type: 'granted' })
+    if (current.state === 'closed') resolve()
+    return promise
   }
-  compete().catch((error: unknown) => {
-    decided.resolve()
-    if (!closing.signal.aborted) throw error
-  })
 
-  if (channel) channel.onmessage = (event: MessageEvent<TabChange>) => events.onChange(event.data)
+  const request = (options: LockOptions): void => {
+    if (locks === undefined) return
+    locks
+      .request(lock, options, async (granted) => {
+        // Not before whoever made this has it: Node calls back at once.
+        await Promise.resolve()
+        if (granted === null) feed({ type: 'refused' })
+        else await hold()
+      })
+      // Stolen, or the wait in line was called off.
+      .catch((error: unknown) => {
+        if (!(error instanceof DOMException) || error.name !== 'AbortError') throw error
+        if (options.signal?.aborted !== true) feed({ type: 'stolen' })
+      })
+  }
+
+  const run = (effect: TabEffect): void => {
+    switch (effect) {
+      case 'lead':
+        clearInterval(timer)
+        queue.abort()
+        return events.onLead()
+      case 'follow':
+        clearInterval(timer)
+        timer = setInterval(() => feed({ type: 'tick' }), ASK_EVERY_MS)
+        return events.onFollow()
+      case 'queue':
+        queue = new AbortController()
+        return request({ signal: queue.signal })
+      case 'ask':
+        return events.onAsk()
+      case 'steal':
+        return request({ steal: true })
+      case 'release':
+        clearInterval(timer)
+        queue.abort()
+        release()
+        channel?.close()
+    }
+  }
+
+  if (channel)
+    channel.onmessage = ({ data }: MessageEvent<TabMessage>) => {
+      if (data.kind === 'here' || data.kind === 'mirror' || data.kind === 'reply') feed({ type: 'heard' })
+      events.onMessage(data)
+    }
+  // Not before whoever made this has it.
+  if (locks === undefined) queueMicrotask(() => feed({ type: 'granted' }))
+  else request({ ifAvailable: true })
 
   return {
     get leads() {
-      return leads
+      return current.state === 'leading'
     },
     decided: decided.promise,
-    tell(change) {
-      if (!closing.signal.aborted) channel?.postMessage(change)
+    tell(message) {
+      if (current.state !== 'closed') channel?.postMessage(message)
     },
-    close() {
-      if (closing.signal.aborted) return
-      closing.abort()
-      released.resolve()
-      decided.resolve()
-      leads = false
-      channel?.close()
-    },
+    close: () => feed({ type: 'close' }),
   }
 }
