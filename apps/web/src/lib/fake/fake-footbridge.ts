@@ -1,9 +1,10 @@
 /**
  * A Footbridge without a bridge, for looking at every state of the app in a dev build: `?fake=<scenario>`. It keeps the contract's shapes, nothing else.
- * Scenarios: people (default), empty, out, guests, unnamed, arriving, away, other-tab, ended, refused, full, many, long. Never in a production bundle (see open-client.ts).
+ * Scenarios: people (default), empty, out, guests, unnamed, arriving, away, other-tab, ended, refused, full, many, long, held, restart, second-tab. Never in a production bundle (see open-client.ts).
  */
 import type {
   ArrivalStep,
+  BridgeNotices,
   ConnectionState,
   FileOffer,
   Footbridge,
@@ -14,6 +15,7 @@ import type {
   Peer,
   Profile,
   Readable,
+  TabRole,
   Transfer,
 } from '@footbridge/client/api'
 import { FootbridgeError } from '@footbridge/shared/errors'
@@ -65,6 +67,8 @@ export function createFakeFootbridge(scenario: string): Footbridge {
         return { state: 'arriving', step: 'proving', stepStartedAt: now, done: [{ step: 'reaching', ms: 84 }] }
       case 'away':
         return { state: 'away', code: 'unreachable', attempt: 3, retryAt: now + 25_000 }
+      case 'restart':
+        return { state: 'away', code: 'unavailable', attempt: 0, retryAt: now + 12_000 }
       case 'other-tab':
         return { state: 'other-tab' }
       default:
@@ -73,6 +77,26 @@ export function createFakeFootbridge(scenario: string): Footbridge {
   }
 
   const connection = new Cell<ConnectionState>(initial())
+  const notices = new Cell<BridgeNotices>({
+    clockSkewMs: scenario === 'held' ? 7 * 60_000 : 240,
+    limits: {
+      bytesPerSecond: scenario === 'held' ? 2e6 : null,
+      bytesPerDay: 5e9,
+      bytesUsedToday: 1.3e9,
+      circuits: 200,
+      circuitsPerMinute: null,
+    },
+    held:
+      scenario === 'held'
+        ? [
+            { limit: 'bytes_per_second', scope: 'token', until: undefined, shownUntil: now + DAY },
+            { limit: 'bytes_per_day', scope: 'token', until: new Date(now).setHours(24, 0, 0, 0), shownUntil: now + DAY },
+          ]
+        : [],
+    ending: scenario === 'held' ? [{ peer: BOB, reason: 'bytes_per_day', at: now + 20_000 }] : [],
+    draining: scenario === 'restart' ? { reconnectAt: now + 12_000, backBy: now + 30_000 } : undefined,
+  })
+  const tab = new Cell<TabRole>(scenario === 'other-tab' || scenario === 'second-tab' ? 'follows' : 'leads')
   const stored = fakeMessages(now)
   const alone = scenario === 'empty' || scenario === 'out' || scenario === 'guests' || scenario === 'refused' || scenario === 'unnamed'
   const long = scenario === 'long'
@@ -87,7 +111,7 @@ export function createFakeFootbridge(scenario: string): Footbridge {
           name: `Peer number ${n}`,
           unread: 0,
         }))
-  const unreachable = scenario === 'away' || scenario === 'other-tab' || scenario === 'ended'
+  const unreachable = scenario === 'away' || scenario === 'restart' || scenario === 'other-tab' || scenario === 'ended'
   const peers = new Cell<readonly Peer[]>(
     [...listed, ...crowd].map((peer) => ({
       ...peer,
@@ -183,6 +207,8 @@ export function createFakeFootbridge(scenario: string): Footbridge {
 
   return {
     connection,
+    notices,
+    tab,
     peers,
     log,
     profile,

@@ -2,7 +2,7 @@
  * What the whole app shares: the SDK's facts as reactive values, and which screen they call for.
  * Not here: the way in (arrival.svelte.ts), one conversation (talk.svelte.ts).
  */
-import type { ConnectionState, Footbridge, LogEntry, Peer, Profile } from '@footbridge/client/api'
+import type { BridgeNotices, ConnectionState, Footbridge, LogEntry, Peer, Profile, TabRole } from '@footbridge/client/api'
 import { isFootbridgeError, type ErrorCode } from '@footbridge/shared/errors'
 import { needsToken } from '../words/errors.ts'
 import { spanOfConnection, type SpanKind } from '../words/paths.ts'
@@ -15,6 +15,8 @@ export class App {
   readonly client: Footbridge
   readonly clock = new Clock()
   readonly #connection: Live<ConnectionState>
+  readonly #notices: Live<BridgeNotices>
+  readonly #tab: Live<TabRole>
   readonly #peers: Live<readonly Peer[]>
   readonly #log: Live<readonly LogEntry[]>
   readonly #profile: Live<Profile>
@@ -29,6 +31,8 @@ export class App {
     this.client = client
     this.#storage = storage
     this.#connection = new Live(client.connection)
+    this.#notices = new Live(client.notices)
+    this.#tab = new Live(client.tab)
     this.#peers = new Live(client.peers)
     this.#log = new Live(client.log)
     this.#profile = new Live(client.profile)
@@ -37,6 +41,15 @@ export class App {
 
   get connection(): ConnectionState {
     return this.#connection.current
+  }
+
+  /** What the bridge has told. */
+  get notices(): BridgeNotices {
+    return this.#notices.current
+  }
+
+  get tab(): TabRole {
+    return this.#tab.current
   }
 
   get peers(): readonly Peer[] {

@@ -1,8 +1,9 @@
 /** The report that a person may copy for somebody who helps them: facts of the connection, paths and the log. Never a secret: no token, no key, no message. */
-import type { ConnectionState, Footbridge, LogEntry, Peer } from '@footbridge/client/api'
+import type { BridgeNotices, ConnectionState, Footbridge, LogEntry, Peer } from '@footbridge/client/api'
 
 export interface ReportFacts {
   readonly connection: ConnectionState
+  readonly notices: BridgeNotices
   readonly peers: readonly Peer[]
   readonly log: readonly LogEntry[]
   readonly client: Pick<Footbridge, 'addresses' | 'identity'>
@@ -22,6 +23,11 @@ export function reportOf(facts: ReportFacts, userAgent: string, now: number): st
     for (const { step, ms } of connection.done) lines.push(`step ${step}: ${milliseconds(ms)}`)
   }
   if (connection.state === 'away') lines.push(`reason: ${connection.code}, attempt ${connection.attempt}`)
+  const { clockSkewMs, held, ending } = facts.notices
+  if (clockSkewMs !== undefined) lines.push(`bridge's clock: ${clockSkewMs} ms ahead`)
+  for (const { limit, scope, until } of held)
+    lines.push(`held up: ${limit} of ${scope}${until === undefined ? '' : ` until ${new Date(until).toISOString()}`}`)
+  for (const { peer, reason, at } of ending) lines.push(`circuit ended: ${peer} ${reason} ${new Date(at).toISOString()}`)
   lines.push('', 'addresses:', ...facts.client.addresses().map((address) => `  ${address}`))
   lines.push('', 'paths:', ...facts.peers.filter((peer) => peer.path.kind !== 'none').map((peer) => `  ${pathLine(peer)}`))
   lines.push('', 'log:', ...facts.log.map((entry) => `  ${new Date(entry.at).toISOString()} ${entry.level} ${entry.text}`))
