@@ -9,6 +9,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Child, type Exit } from './child.ts'
+import type { FarNetwork } from './far-network.ts'
 
 export const FOOTBRIDGE = ['node', '--max-semi-space-size=4', 'apps/bridge/bin/footbridge.mjs'] as const
 export const LOGIN_LINK = /https?:\/\/[^\s#]+\/#token=fb1_[A-Za-z0-9_-]{43}/
@@ -31,6 +32,8 @@ export interface Bridge {
   kill(): Promise<Exit>
   /** Stops it if it runs, and starts it on the same ports and data. Ends once it answers. */
   restart(): Promise<void>
+  /** The same, with so many seconds in between. */
+  restartAfter(seconds: number): Promise<void>
   /** Stops and removes the data. */
   remove(): Promise<void>
 }
@@ -38,18 +41,25 @@ export interface Bridge {
 /**
  * @param flags further flags, such as `--guests`; with `--tls-cert <file>` that certificate is trusted here.
  * @param env for its process alone.
+ * @param far where it runs instead of in our own network; `origin` is then plain HTTP at an address, which browsers must be told to trust.
  */
-export async function startBridge(flags: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<Bridge> {
+export async function startBridge(
+  flags: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+  far?: FarNetwork,
+): Promise<Bridge> {
   const dataDir = await mkdtemp(join(tmpdir(), 'footbridge-e2e-'))
   const [port, p2pPort] = [await freePort(), await freePort()]
   const certificate = flags.includes('--tls-cert') ? await readFile(flags[flags.indexOf('--tls-cert') + 1] ?? '', 'utf8') : undefined
-  const origin = `${certificate === undefined ? 'http' : 'https'}://localhost:${port}`
+  const origin = `${certificate === undefined ? 'http' : 'https'}://${far?.address ?? 'localhost'}:${port}`
   const read = (path: string): Promise<string | undefined> => getText(origin + path, certificate)
   let child = await launch()
 
   async function launch(): Promise<Child> {
     const ports = ['--port', String(port), '--p2p-port', String(p2pPort)]
-    const started = new Child([...FOOTBRIDGE, ...ports, '--data-dir', dataDir, ...flags], env)
+    const place = far === undefined ? [] : ['--host', far.address, '--public-url', origin]
+    const command = [...FOOTBRIDGE, ...ports, '--data-dir', dataDir, ...place, ...flags]
+    const started = new Child(far?.within(command) ?? command, env)
     await Promise.race([
       answers(() => read('/healthz'), `${origin}/healthz`),
       started.exited.then(({ code, output }) => Promise.reject(new Error(`the bridge ended with ${String(code)}:\n${output}`))),
@@ -59,7 +69,7 @@ export async function startBridge(flags: readonly string[] = [], env: Readonly<R
 
   const address = async (): Promise<string> => {
     const { peer } = JSON.parse((await read('/api/v1/bridge')) ?? '{}') as { peer: string }
-    return `/ip4/127.0.0.1/tcp/${p2pPort}/p2p/${peer}`
+    return `/ip4/${far?.address ?? '127.0.0.1'}/tcp/${p2pPort}/p2p/${peer}`
   }
   return {
     origin,
@@ -78,6 +88,11 @@ export async function startBridge(flags: readonly string[] = [], env: Readonly<R
     kill: () => child.stop('SIGKILL'),
     restart: async () => {
       await child.stop()
+      child = await launch()
+    },
+    restartAfter: async (seconds) => {
+      await child.stop()
+      await new Promise((resolve) => setTimeout(resolve, seconds * 1000))
       child = await launch()
     },
     remove: async () => {
