@@ -274,10 +274,6 @@ export function createBridgeLink({ kept, node, key, http, random, onOnline, onGo
           people.gone(peers)
           onGone(peers)
         },
-        replaced: () => {
-          // Told on a link that was left, it is this device that replaced itself.
-          if (presence === client && link === current()) replaced()
-        },
         ended: () => {
           if (presence === client) presenceEnded(link)
         },

@@ -18,8 +18,6 @@ export interface PresenceEvents {
   /** `reset`: the rows are the whole list so far. */
   peers(rows: readonly PresenceRow[], reset: boolean): void
   gone(peers: readonly string[]): void
-  /** Another device with this identity is reached from now on. */
-  replaced(): void
   /** Once, at the end. */
   ended(error: FootbridgeError): void
 }
@@ -49,7 +47,6 @@ export function createPresenceClient(stream: Stream, events: PresenceEvents): Pr
       const frame = decodePresenceFrame(bytes)
       if (frame?.type === 'peers') events.peers(frame.rows, frame.reset === true)
       else if (frame?.type === 'gone') events.gone(frame.peers)
-      else if (frame?.type === 'replaced') events.replaced()
     }
   }
   read().catch((error: unknown) =>

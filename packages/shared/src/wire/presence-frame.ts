@@ -7,10 +7,9 @@
  *       │◄──────────── peers {rows}            │   then: rows that are new or have changed
  *       │◄──────────── gone {peers}            │   and peers that are no longer here
  *       │ hello {name, device}  ──────────────►│   again whenever one of them changes
- *       │◄──────────── replaced                │   another connection with this PeerID said hello: others are led to that one from now on
  *
  * Needs a session: the bridge resets the stream of anybody else. The browser itself is not in its own list.
- * Version history: 1.0.0, 2026-11-21, first; 2026-11-22, `replaced`. Frames of unknown type are skipped, unknown fields ignored.
+ * Version history: 1.0.0, 2026-11-21, first; 2026-11-22, `replaced` came and went: it is in control-frame.ts. Frames of unknown type are skipped, unknown fields ignored.
  */
 import * as v from 'valibot'
 import { MAX_NAME_LENGTH, MAX_PRESENCE_ROWS_PER_FRAME } from '../limits.ts'
@@ -37,7 +36,6 @@ const schema = v.variant('type', [
     reset: v.optional(v.boolean()),
   }),
   v.object({ type: v.literal('gone'), peers: v.pipe(v.array(peer), v.maxLength(MAX_PRESENCE_ROWS_PER_FRAME)) }),
-  v.object({ type: v.literal('replaced') }),
 ])
 
 export type PresenceFrame = v.InferOutput<typeof schema>
