@@ -7,7 +7,7 @@ import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { VitePWA } from 'vite-plugin-pwa'
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
@@ -50,6 +50,8 @@ export default defineConfig(({ command }) => {
     test: {
       root: here('.'),
       include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'e2e/helpers/**/*.test.ts'],
+      // Those that wait for the bridge's own deadlines, or do something ten thousand times: npm test runs them.
+      exclude: [...configDefaults.exclude, ...(process.env['SLOW_TESTS'] === undefined ? ['**/*.slow.test.ts'] : [])],
       environment: 'node',
     },
   }

@@ -10,7 +10,11 @@ import { report, runSteps, type Count, type Step } from './steps.ts'
 const chromium = ensureChromium()
 const build: Step = { name: 'web app builds', command: ['vite', 'build', '--logLevel', 'warn'] }
 const size: Step = { name: 'size budgets', command: ['size-limit'] }
-const fuzz: Step = { name: 'relay, 200 000 bad messages', command: ['vitest', 'run', 'relay/fuzz'], env: { FUZZ_INPUTS: '200000' } }
+const slow: Step = {
+  name: 'slow tests and 200 000 bad messages',
+  command: ['vitest', 'run', '.slow.', 'relay/fuzz.test'],
+  env: { SLOW_TESTS: '1', FUZZ_INPUTS: '200000' },
+}
 const journeys: Step = {
   name: 'journeys',
   command: inNamespace(['playwright', 'test', '--config', 'e2e/playwright.config.ts', '--reporter=list,json']),
@@ -23,7 +27,7 @@ const total = { passed: 0, failed: 0 }
 for (const [steps, concurrency] of [
   [[build], 1],
   [checks, undefined],
-  [[size, fuzz, journeys], 1],
+  [[size, slow, journeys], 1],
 ] as const) {
   const part = await runSteps(steps, concurrency)
   total.passed += part.passed

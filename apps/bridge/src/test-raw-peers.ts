@@ -3,6 +3,7 @@
  * circuit transport, so that nothing happens on their connections but what the test does.
  * The whole bridge and well-behaved peers: test-bridge.ts.
  */
+import { once } from 'node:events'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { Connection, Stream } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
@@ -32,16 +33,23 @@ export interface RawPeer {
 export async function startRawPeer(bench: Bench, bridge: TestBridge, options: { name?: string; by?: 'tcp' | 'ws' } = {}): Promise<RawPeer> {
   const privateKey = await generateKeyPair('Ed25519')
   if (options.name !== undefined) {
+    const login = await signLogin(bridge.peer, privateKey, await unlimitedToken(bridge), options.name)
+    // Closed, so that no socket of fetch's stays behind.
     const response = await fetch(`${bridge.url}/api/v1/sessions`, {
       method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify(await signLogin(bridge.peer, privateKey, bridge.token, options.name)),
+      headers: { 'Content-Type': 'application/json', Connection: 'close' },
+      body: JSON.stringify(login),
     })
     if (response.status !== 201) throw new Error(`the login was answered ${response.status}: ${await response.text()}`)
   }
   const node = await bench.startNode({ privateKey, transports: [tcp(), webSockets()], connectionMonitor: { enabled: false }, services: {} })
   const address = options.by === 'ws' ? `/ip4/127.0.0.1/tcp/${bridge.port}/ws/p2p/${bridge.peer}` : bridge.addresses[0]
   return { node, connection: await node.dial(multiaddr(address)) }
+}
+
+/** The first token is for ten devices. */
+export async function unlimitedToken({ tokens }: TestBridge): Promise<string> {
+  return (await tokens.create({ label: 'test', expiresAt: null })).token
 }
 
 export const connectTo = ({ node }: { readonly node: Peer }): HopMessage => ({
@@ -87,6 +95,21 @@ export async function openCircuit(caller: RawPeer, destination: RawPeer): Promis
   const { reply, stream } = await askHop(caller.connection, connectTo(destination))
   expect(reply.status).toBe(STATUS.OK)
   return { near: stream, far: await accepted.promise }
+}
+
+/** A circuit to this peer works. */
+export async function served(bench: Bench, bridge: TestBridge, destination: RawPeer): Promise<void> {
+  const caller = await startRawPeer(bench, bridge)
+  const accepted = Promise.withResolvers<Stream>()
+  await acceptCircuits(destination, accepted.resolve)
+  const { reply, stream } = await askHop(caller.connection, connectTo(destination))
+  expect(reply.status).toBe(STATUS.OK)
+  const far = await accepted.promise
+  const heard = once(far as unknown as EventTarget, 'message')
+  far.resume()
+  stream.send(Uint8Array.of(1))
+  await heard
+  stream.abort(new Error('done'))
 }
 
 /** With its length before it; relay messages fit two bytes of length. */
