@@ -13,7 +13,7 @@ const size: Step = { name: 'size budgets', command: ['size-limit'] }
 const slow: Step = {
   name: 'slow tests and 200 000 bad messages',
   command: ['vitest', 'run', '.slow.', 'relay/fuzz.test'],
-  env: { SLOW_TESTS: '1', FUZZ_INPUTS: '200000' },
+  env: { SLOW_TESTS: '1', FUZZ_INPUTS: '200000', CHURN_CLIENTS: '10000' },
 }
 const journeys: Step = {
   name: 'journeys',

@@ -138,10 +138,10 @@ export function holdings({ node, relay, registry }: TestBridge): Readonly<Record
   }
 }
 
-/** Bytes that the bridge's streams hold in their buffers, in all. */
+/** Bytes that the bridge's streams hold in their buffers, in all: libp2p's, and what our yamux keeps for a reader whose window is closed. */
 export function bufferedBytes({ node }: TestBridge): number {
-  const streams = node.getConnections().flatMap((connection) => connection.streams)
-  return streams.reduce((sum, { readBufferLength, writeBufferLength }) => sum + readBufferLength + writeBufferLength, 0)
+  const streams: (Stream & { readonly waitingBytes?: number })[] = node.getConnections().flatMap((connection) => connection.streams)
+  return streams.reduce((sum, stream) => sum + stream.readBufferLength + stream.writeBufferLength + (stream.waitingBytes ?? 0), 0)
 }
 
 setFlagsFromString('--expose-gc')

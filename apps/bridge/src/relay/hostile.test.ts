@@ -26,8 +26,8 @@ import {
 } from '../test-raw-peers.ts'
 import { HOP_PROTOCOL, STATUS, STOP_PROTOCOL, encodeHopMessage, encodeStopMessage } from './wire.ts'
 
-/** What one direction of a circuit may make the bridge hold, and a frame: a receive window (node/create-node.ts). */
-const MAX_HELD_BYTES = 512 * 1024 + 64 * 1024
+/** What one direction of a circuit may make the bridge hold. */
+const MAX_HELD_BYTES = 256 * 1024
 const CHUNK = new Uint8Array(64 * 1024)
 
 const bench = createBench()
@@ -81,7 +81,10 @@ describe('what a circuit makes the bridge hold', { timeout: 60_000 }, () => {
     const { near, far } = await openCircuit(bob, alice)
     near.pause()
     flood(sender(near, far))
-    expect(await mostHeld(bridge, standsStill(bridge))).toBeLessThanOrEqual(MAX_HELD_BYTES)
+    const held = await mostHeld(bridge, standsStill(bridge))
+    // None would mean that the test looks at the wrong buffers.
+    expect(held).toBeGreaterThan(0)
+    expect(held).toBeLessThanOrEqual(MAX_HELD_BYTES)
   })
 
   it('is bounded in both directions at once, over WebSocket', async () => {
@@ -144,8 +147,8 @@ describe('what a circuit makes the bridge hold', { timeout: 60_000 }, () => {
     const stop = await start(pairs)
     await eventually(() => expect(bridge.relay.circuits()).toHaveLength(pairs))
     await mostHeld(bridge, standsStill(bridge))
-    // In memory a direction may have two windows, what is being written and what arrived meanwhile; a pair of connections costs 100 KB beside.
-    expect((await usedMemory()) - before).toBeLessThanOrEqual(pairs * (2 * MAX_HELD_BYTES + 100_000))
+    // The two connections of a pair, their session and their streams cost about 100 KB beside.
+    expect((await usedMemory()) - before).toBeLessThanOrEqual(pairs * (MAX_HELD_BYTES + 150_000))
     await stop()
     await eventually(() => expect(holdings(bridge)).toEqual({ connections: 0, streams: 0, circuits: 0, reachable: 0 }))
     expect((await usedMemory()) - before).toBeLessThan(3_000_000)
