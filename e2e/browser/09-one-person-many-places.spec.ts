@@ -68,15 +68,18 @@ test('a second tab is a window onto the same peer: it sees, sends and dials thro
   await expect(second.message('to whichever tab is there')).toBeVisible()
 })
 
-test('a tab that the browser froze loses the peer to one that is awake, and follows when it is thawed', async ({ bridge, person }) => {
+test('a tab that hangs loses the peer to one that is awake, and follows when it is back', async ({ bridge, person }) => {
   const [alice, bob] = [await person('alice'), await person('bob')]
   const page = await alice.context.newPage()
   const second = new App(page)
   await page.goto(bridge.origin)
   await second.online()
 
-  const devtools = await alice.context.newCDPSession(alice.page)
-  await devtools.send('Page.setWebLifecycleState', { state: 'frozen' })
+  // It answers nobody, and keeps its lock: so does one that the browser froze.
+  const hangs = alice.page.evaluate(() => {
+    const until = performance.now() + 20_000
+    while (performance.now() < until);
+  })
   await second.go('network')
   await expect(page.getByText(words('network_tab'))).toHaveCount(0, { timeout: 20_000 })
   await second.online()
@@ -86,7 +89,7 @@ test('a tab that the browser froze loses the peer to one that is awake, and foll
   await second.open('bob')
   await expect(second.message('to the one that is awake')).toBeVisible()
 
-  await devtools.send('Page.setWebLifecycleState', { state: 'active' })
+  await hangs
   await alice.app.online()
   await alice.app.go('network')
   await expect(alice.page.getByText(words('network_tab'))).toBeVisible()

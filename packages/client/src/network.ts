@@ -74,6 +74,7 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
     http: { bridgeUrl, fetch: parts.fetch, now },
     random: parts.random,
     onOnline() {
+      paths.bridgeBack()
       outbox.kickAll().catch(() => undefined)
       fetcher.sourcesChanged()
     },
@@ -94,6 +95,7 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
     networkName,
     bridgeAddress: () => bridge.address(),
     identify: (connection) => node.identify(connection),
+    ask: (connection) => node.signs.ask(connection),
     onUsable(peer, isBetter) {
       outbox.kick(peer)
       if (isBetter) fetcher.pathChanged(peer)
@@ -138,7 +140,10 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
     const next = new Set(onlineOf(list))
     const came = [...next].filter((peer) => !here.has(peer))
     here = next
-    for (const peer of came) outbox.kick(peer)
+    for (const peer of came) {
+      paths.came(peer)
+      outbox.kick(peer)
+    }
     if (came.length > 0) fetcher.sourcesChanged()
   })
 

@@ -3,6 +3,7 @@
  * Not here: what is done about a dead one (paths.ts).
  */
 import type { Connection } from '@libp2p/interface'
+import { withDeadline } from '@footbridge/protocols/deadline'
 import { pingConnection } from '@footbridge/protocols/ping/ping-connection'
 import { best, isHeardSince, type PeerPath } from './peer-path.ts'
 
@@ -16,6 +17,8 @@ const DOUBT_TIMEOUT_MS = 2_500
 export interface LivenessParts {
   readonly signal: AbortSignal
   readonly now: () => number
+  /** A cheaper question than a ping, where the connection has one. */
+  readonly ask: (connection: Connection) => Promise<number> | undefined
   /** The round trip is known anew. */
   readonly onMeasured: (path: PeerPath) => void
   readonly onDead: (path: PeerPath, connection: Connection, reason: Error) => void
@@ -28,7 +31,7 @@ export interface Liveness {
   doubt(path: PeerPath, connection: Connection): Promise<void>
 }
 
-export function createLiveness({ signal, now, onMeasured, onDead }: LivenessParts): Liveness {
+export function createLiveness({ signal, now, ask, onMeasured, onDead }: LivenessParts): Liveness {
   const giveUp = (path: PeerPath, connection: Connection, error: unknown): void => {
     path.misses = 0
     onDead(path, connection, error instanceof Error ? error : new Error('the path stopped answering'))
@@ -39,8 +42,12 @@ export function createLiveness({ signal, now, onMeasured, onDead }: LivenessPart
     if (connection === undefined || path.measuring) return
     path.measuring = true
     const startedAt = now()
+    path.measuredAt = startedAt
     try {
-      const rttMs = await pingConnection(connection, MEASURE_TIMEOUT_MS, signal)
+      const answer = ask(connection)
+      const rttMs = await (answer === undefined
+        ? pingConnection(connection, MEASURE_TIMEOUT_MS, signal)
+        : withDeadline({ timeoutMs: MEASURE_TIMEOUT_MS, what: 'the answer', signal }, () => answer))
       path.misses = 0
       path.rttMs = Math.round(rttMs)
       onMeasured(path)

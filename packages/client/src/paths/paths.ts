@@ -17,6 +17,7 @@ import type { People } from '../people.ts'
 import type { UpgradeStore } from '../store/upgrades.ts'
 import { createLiveness } from './liveness.ts'
 import { best, isDirect, isTrying, newPath, pathOf, type PeerPath } from './peer-path.ts'
+import { createReopen } from './reopen.ts'
 import { decideUpgrade, retryDelayMs } from './upgrade-policy.ts'
 
 const SIGNALLING_PROTOCOL = '/webrtc-signaling/0.0.1'
@@ -28,6 +29,8 @@ const DIAL_TIMEOUT_MS = 15_000
 const UPGRADE_TIMEOUT_MS = 8_000
 const PROOF_TIMEOUT_MS = 5_000
 const MEASURE_EVERY_MS = 15_000
+/** An idle circuit's bytes are counted by the bridge (pitfall A4.4). Its end is told by the bridge, so that a look once a minute is for the round trip. */
+const MEASURE_IDLE_CIRCUIT_MS = 60_000
 /** libp2p identifies a peer once, when a connection opens, and tells nobody when that failed. */
 const IDENTIFY_GRACE_MS = 2_000
 /** Until the next look when a try is not allowed for another reason than its own failure. */
@@ -51,6 +54,8 @@ export interface PathsParts {
   readonly identify: (connection: Connection) => Promise<unknown>
   /** A peer has become reachable, or (`isBetter`) reachable directly: waiting messages may go. */
   readonly onUsable: (peer: string, isBetter: boolean) => void
+  /** Asks for a sign of life below the streams, where the connection can do that: a fraction of the bytes of a ping stream. */
+  readonly ask?: (connection: Connection) => Promise<number> | undefined
 }
 
 export interface Paths {
@@ -66,6 +71,10 @@ export interface Paths {
   doubt(peer: string): void
   /** Tries to make the path direct now. */
   upgrade(peer: string): void
+  /** The bridge is back: circuits that went with it are made again. */
+  bridgeBack(): void
+  /** The bridge lists this peer again. */
+  came(peer: string): void
   /** The network has changed: what failed may work now, and what worked may be dead. */
   networkChanged(): void
   /** The page is being left: ends the direct connections now, so that the others need not find out. Synchronous. */
@@ -97,6 +106,7 @@ export function createPaths(parts: PathsParts): Paths {
   const liveness = createLiveness({
     signal: stopping.signal,
     now,
+    ask: (connection) => parts.ask?.(connection),
     onMeasured: show,
     onDead(path, connection, reason) {
       log.warn(`The ${connection === path.direct ? 'direct' : 'relayed'} path to ${people.nameOf(path.peer.toString())} stopped answering`)
@@ -233,7 +243,8 @@ export function createPaths(parts: PathsParts): Paths {
     const path = paths.get(connection.remotePeer.toString())
     if (path === undefined) return
     const wasDirect = connection === path.direct
-    path.circuits.delete(connection)
+    if (path.circuits.delete(connection) && path.circuits.size === 0 && parts.bridgeAddress() === undefined)
+      reopen.lost(path.peer.toString())
     if (wasDirect) {
       path.direct = undefined
       path.rttMs = undefined
@@ -262,7 +273,7 @@ export function createPaths(parts: PathsParts): Paths {
   libp2p.addEventListener('peer:identify', onIdentify)
   const timer = setInterval(() => {
     for (const path of paths.values()) {
-      void liveness.measure(path)
+      if (!isResting(path)) void liveness.measure(path)
       if (path.upgrade.state === 'idle') void seekDirect(path).catch(() => undefined)
     }
   }, MEASURE_EVERY_MS)
@@ -279,6 +290,18 @@ export function createPaths(parts: PathsParts): Paths {
       throw new FootbridgeError('peer_unreachable', 'the peer could not be reached', { cause })
     }
   }
+
+  /** An idle circuit that was measured not long ago. */
+  const isResting = (path: PeerPath): boolean =>
+    !isDirect(path) && now() - Math.max(path.measuredAt, path.heard?.at ?? 0) < MEASURE_IDLE_CIRCUIT_MS && path.misses === 0
+
+  const reopen = createReopen({
+    own,
+    now,
+    hasCircuit: (id) => [...(paths.get(id)?.circuits ?? [])].some(({ status }) => status === 'open'),
+    // Beside a direct connection too.
+    dial: (id) => dialCircuit(id, undefined),
+  })
 
   return {
     current(id) {
@@ -312,6 +335,8 @@ export function createPaths(parts: PathsParts): Paths {
       const path = paths.get(id)
       if (path) void tryUpgrade(path, true).catch(() => undefined)
     },
+    bridgeBack: () => reopen.bridgeBack(),
+    came: (id) => reopen.came(id),
     networkChanged() {
       for (const path of paths.values()) {
         void liveness.measure(path)
@@ -323,6 +348,7 @@ export function createPaths(parts: PathsParts): Paths {
     },
     stop() {
       stopping.abort()
+      reopen.stop()
       clearInterval(timer)
       for (const path of paths.values()) clearTimeout(path.retryTimer)
       libp2p.removeEventListener('connection:open', onOpen)

@@ -13,6 +13,8 @@ export interface PeerPath {
   rttMs: number | undefined
   misses: number
   measuring: boolean
+  /** When it was last looked at; 0: never. */
+  measuredAt: number
   /** When bytes last came over which connection: a path that carries a file is alive however late its pings are. */
   heard: { readonly connection: Connection; readonly at: number } | undefined
   upgrade: Upgrade
@@ -28,6 +30,7 @@ export function newPath(peer: PeerId, since: number): PeerPath {
     rttMs: undefined,
     misses: 0,
     measuring: false,
+    measuredAt: 0,
     heard: undefined,
     upgrade: { state: 'idle' },
     retryTimer: undefined,
