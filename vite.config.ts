@@ -50,8 +50,13 @@ export default defineConfig(({ command }) => {
     test: {
       root: here('.'),
       include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'e2e/helpers/**/*.test.ts'],
-      // Those that wait for the bridge's own deadlines, or do something ten thousand times: npm test runs them.
-      exclude: [...configDefaults.exclude, ...(process.env['SLOW_TESTS'] === undefined ? ['**/*.slow.test.ts'] : [])],
+      exclude: [
+        ...configDefaults.exclude,
+        // Run apart: vitest.native.config.ts.
+        '**/*.native.test.ts',
+        // Those that wait for the bridge's own deadlines, or do something ten thousand times: npm test runs them.
+        ...(process.env['SLOW_TESTS'] === undefined ? ['**/*.slow.test.ts'] : []),
+      ],
       environment: 'node',
     },
   }

@@ -42,7 +42,7 @@ export const checks: readonly Step[] = [
   { name: 'manifests', command: ['sherif', '--ignore-rule', 'root-package-manager-field'] },
 ]
 
-function countVitest(report: string): Count {
+export function countVitest(report: string): Count {
   const result = JSON.parse(report) as { numPassedTests: number; numFailedTests: number; numPendingTests: number; numTodoTests: number }
   const skipped = result.numPendingTests + result.numTodoTests
   return {

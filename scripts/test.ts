@@ -2,7 +2,7 @@
  * `npm test`: everything, from a fresh clone. Static checks, unit tests, the web app's build and its size, then the journeys in a real Chromium
  * against a real bridge. Ends in one line with the sum; anything that failed, or never ran, makes the exit code 1.
  */
-import { checks } from './checks.ts'
+import { checks, countVitest } from './checks.ts'
 import { ensureChromium } from '../e2e/helpers/chromium.ts'
 import { inNamespace } from '../e2e/helpers/namespace.ts'
 import { report, runSteps, type Count, type Step } from './steps.ts'
@@ -14,6 +14,12 @@ const slow: Step = {
   name: 'slow tests and 200 000 bad messages',
   command: ['vitest', 'run', '.slow.', 'relay/fuzz.test'],
   env: { SLOW_TESTS: '1', FUZZ_INPUTS: '200000', CHURN_CLIENTS: '10000' },
+}
+const webTransport: Step = {
+  name: 'WebTransport',
+  command: ['node', 'scripts/webtransport-tests.ts', '--reporter=default', '--reporter=json', '--outputFile.json={report}'],
+  env: { CHROMIUM_PATH: chromium },
+  count: countVitest,
 }
 const journeys: Step = {
   name: 'journeys',
@@ -27,7 +33,7 @@ const total = { passed: 0, failed: 0 }
 for (const [steps, concurrency] of [
   [[build], 1],
   [checks, undefined],
-  [[size, slow, journeys], 1],
+  [[size, slow, webTransport, journeys], 1],
 ] as const) {
   const part = await runSteps(steps, concurrency)
   total.passed += part.passed

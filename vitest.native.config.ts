@@ -1,0 +1,19 @@
+/**
+ * The tests that need the native WebTransport module. Started by scripts/webtransport-tests.ts, which finds a C library that is new enough for it.
+ */
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    root: fileURLToPath(new URL('.', import.meta.url)),
+    include: ['packages/*/src/**/*.native.test.ts', 'apps/*/src/**/*.native.test.ts'],
+    environment: 'node',
+    // A process of its own would be started without the newer C library.
+    pool: 'threads',
+    // One after the other: each fills both cores.
+    fileParallelism: false,
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+  },
+})
