@@ -26,6 +26,7 @@ const SCOPES: Record<LimitScope, () => string> = {
 
 const REASONS: Record<EndingReason, () => string> = {
   bytes_per_day: () => m.ending_bytes_per_day(),
+  circuit_bytes: () => m.ending_circuit_bytes(),
   duration: () => m.ending_duration(),
   session_ended: () => m.ending_session_ended(),
   peer: () => m.ending_peer(),
@@ -34,11 +35,20 @@ const REASONS: Record<EndingReason, () => string> = {
   other: () => m.ending_other(),
 }
 
+/** With whose limit it is. */
 export function heldWords({ limit, scope, until }: Held, now: number): string {
   const words = { what: LIMITS[limit](), scope: SCOPES[scope]() }
-  if (until === undefined) return m.held_open(words)
-  const isToday = startOfDay(until) === startOfDay(now)
-  return m.held_until({ ...words, time: isToday ? formatClock(until) : `${formatDate(until, now)}, ${formatClock(until)}` })
+  return until === undefined ? m.held_open(words) : m.held_until({ ...words, time: timeOf(until, now) })
+}
+
+/** For a line over the pages. */
+export function heldShortly({ limit, until }: Held, now: number): string {
+  const what = LIMITS[limit]()
+  return until === undefined ? m.held_short_open({ what }) : m.held_short_until({ what, time: timeOf(until, now) })
+}
+
+function timeOf(at: number, now: number): string {
+  return startOfDay(at) === startOfDay(now) ? formatClock(at) : `${formatDate(at, now)}, ${formatClock(at)}`
 }
 
 export function endingWords({ reason, at }: BridgeNotices['ending'][number], name: string, now: number): string {
