@@ -31,6 +31,11 @@ const rules: readonly Rule[] = [
     broken: (text) => /waitForTimeout\(|await (sleep|delay|setTimeout)\(|setTimeout\(resolve/.test(withoutComments(text)),
   },
   {
+    reason: 'awaits `onDrain()`, which works once per stream and then never waits again: listen for the drain event (docs/pitfalls.md)',
+    applies: () => true,
+    broken: (text) => /await [\w.]+\.onDrain\(/.test(withoutComments(text)),
+  },
+  {
     reason: 'skips or singles out a test: a test that never runs shows nothing',
     applies: (path) => isTest(path),
     broken: (text) => /\b(test|it|describe)(\.\w+)*\.(only|skip|fixme)\b/.test(withoutComments(text)),

@@ -121,6 +121,26 @@ describe('what a circuit makes the bridge hold', { timeout: 60_000 }, () => {
     expect(wrong).toBe(0)
   })
 
+  it('is given back while the circuit runs, however much has gone through', async () => {
+    const { bridge, alice, bob } = await startTrio()
+    const { near, far } = await openCircuit(bob, alice)
+    let received = 0
+    far.addEventListener('message', ({ data }) => {
+      received += data.byteLength
+    })
+    far.resume()
+    const relayed = async (total: number): Promise<void> => {
+      flood(near)
+      await eventually(() => expect(received).toBeGreaterThan(total))
+    }
+    await relayed(8 * 1024 * 1024)
+    const before = await usedMemory()
+    await relayed(48 * 1024 * 1024)
+    // What is under way at this moment; a relay that kept what it passed on would have 40 MB.
+    expect((await usedMemory()) - before).toBeLessThan(16_000_000)
+    expect(bridge.relay.circuits()).toHaveLength(1)
+  })
+
   it('is bounded in memory for many hostile pairs, and is given back', async () => {
     const bridge = await bench.startBridge()
     await liftLimits(bridge)
