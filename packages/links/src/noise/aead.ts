@@ -5,6 +5,7 @@
  * calls cost about 1 µs and write where they are told (docs/decisions/0009).
  */
 import { createCipheriv, createDecipheriv } from 'node:crypto'
+import type SodiumNative from 'sodium-native'
 
 export const TAG_BYTES = 16
 
@@ -25,7 +26,7 @@ export async function loadAead(): Promise<Aead> {
   }
 }
 
-type Sodium = (typeof import('sodium-native'))['default']
+type Sodium = typeof SodiumNative
 
 function sodiumAead(sodium: Sodium): Aead {
   return {

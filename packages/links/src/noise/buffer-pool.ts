@@ -14,7 +14,7 @@ export interface BufferPool {
   /** @returns exactly so many bytes, with whatever was in them. */
   take(bytes: number): Uint8Array
   /** The bytes of `take` are not needed any more. Nothing happens to bytes that are not of the pool. */
-  release(bytes: Uint8Array): void
+  readonly release: (bytes: Uint8Array) => void
 }
 
 export function createBufferPool(): BufferPool {

@@ -18,10 +18,15 @@ export class HandshakeStream extends AbstractMessageStream {
     super({ log: stream.log, inactivityTimeout: stream.inactivityTimeout, direction: stream.direction })
     this.#stream = stream
     stream.addEventListener('close', this.#onClose)
+    stream.addEventListener('drain', this.#onDrain)
   }
 
   readonly #onClose = (): void => {
     this.onRemoteReset()
+  }
+
+  readonly #onDrain = (): void => {
+    this.safeDispatchEvent('drain')
   }
 
   receive(chunk: Uint8Array): void {
@@ -37,6 +42,7 @@ export class HandshakeStream extends AbstractMessageStream {
   /** Ends it. @returns what belongs to the records that follow. */
   takeRest(): Uint8Array {
     this.#stream.removeEventListener('close', this.#onClose)
+    this.#stream.removeEventListener('drain', this.#onDrain)
     return new Uint8ArrayList(this.#unread, this.#late).slice()
   }
 

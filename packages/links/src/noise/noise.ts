@@ -40,6 +40,8 @@ export function noise({ aead }: { readonly aead: Aead }): (components: StockComp
       const secured = await stockNoise({ crypto, staticNoiseKey })(components)[direction](handshake, options)
       const keys = crypto.transportKeys()
       if (keys === undefined) throw new Error('@libp2p/noise has changed: its handshake split no keys')
+      // The library checks the last message's signature meanwhile. Whoever is told of a connection after its end would wait for that end for ever.
+      if (stream.status !== 'open') throw new Error('the connection closed during its handshake')
       const [sendKey, receiveKey] = direction === 'secureOutbound' ? keys : [keys[1], keys[0]]
       const connection = new SealedStream({ stream, link, aead, pool, sendKey, receiveKey })
       const rest = handshake.takeRest()

@@ -6,7 +6,12 @@ const MAX_COUNT = Number.MAX_SAFE_INTEGER
 export class Nonce {
   readonly #bytes = new Uint8Array(12)
   readonly #view = new DataView(this.#bytes.buffer)
-  #count = 0
+  #count: number
+
+  /** @param first anything but 0 is for tests */
+  constructor(first = 0) {
+    this.#count = first
+  }
 
   /** @returns the next nonce; the same memory each time. */
   next(): Uint8Array {

@@ -61,6 +61,8 @@ export class SealedStream extends AbstractMessageStream implements ByteLink {
 
   /** Takes what arrived on the connection. Aborts it when a record is forged or misshapen. */
   receive(chunk: Uint8Array, headroom: number): void {
+    // After a forged record those that follow would still open: nobody must see them.
+    if (this.status !== 'open') return
     try {
       this.#open(chunk, headroom)
     } catch (error) {
