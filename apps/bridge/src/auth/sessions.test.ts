@@ -11,10 +11,10 @@ import { SignJWT } from 'jose'
 import * as v from 'valibot'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { GUEST_BYTES_PER_DAY, GUEST_LIFE_MS, LOGIN_POINTS_PER_ADDRESS, LOGIN_REFUSAL_POINTS, SESSION_LIFE_MS } from '../limits.ts'
-import type { EndReason, Grant, Session } from '../peers/session.ts'
+import type { EndReason, Grant, GrantLimits, Session } from '../peers/session.ts'
 import { createBudgets } from './budgets.ts'
 import { createRateLimits } from './rate-limits.ts'
-import { createSessions, type Sessions } from './sessions.ts'
+import { createSessions, grantLimits, type Sessions } from './sessions.ts'
 import { createTokens, hashToken, type TokenOptions, type Tokens } from './tokens.ts'
 
 const OPEN: TokenOptions = { label: 'reading group', expiresAt: null, maxDevices: null, bytesPerDay: null, bytesPerSecond: null }
@@ -40,6 +40,10 @@ function createRegistry() {
     endByToken(tokenId: string) {
       for (const [peer, { grant }] of sessions) if (grant.tokenId === tokenId) sessions.delete(peer)
     },
+    limitToken(tokenId: string, limits: GrantLimits) {
+      for (const [peer, session] of sessions)
+        if (session.grant.tokenId === tokenId) sessions.set(peer, { ...session, grant: { ...session.grant, ...limits } })
+    },
   }
 }
 
@@ -53,7 +57,13 @@ function open(guests = false): void {
   const clock = (): number => now
   storage = createMemoryStorage()
   registry = createRegistry()
-  tokens = createTokens({ storage, clock, randomBytes: random, onRevoked: (id) => registry.endByToken(id) })
+  tokens = createTokens({
+    storage,
+    clock,
+    randomBytes: random,
+    onRevoked: (id) => registry.endByToken(id),
+    onLimited: (record) => registry.limitToken(record.id, grantLimits(record)),
+  })
   sessions = createSessions({
     storage,
     tokens,
@@ -186,6 +196,20 @@ describe('a login with a token', () => {
       await tokens.revoke(record.id)
       await attempt
       expect(registry.get(peerOf(alice)), `revoked after ${delay} turns`).toBeUndefined()
+    }
+  })
+
+  it('brings no old limits when they change while it is under way', async () => {
+    const { token, record } = await tokens.create({ ...OPEN, maxCircuits: 1 })
+    const request = await sign(alice, withToken(token))
+    for (let delay = 0; delay < 30; delay++) {
+      open()
+      await storage.tokens.insert(record)
+      const attempt = sessions.login(request, FROM)
+      for (let turn = 0; turn < delay; turn++) await Promise.resolve()
+      await tokens.limit(record.id, { maxCircuits: 2 })
+      await attempt
+      expect(registry.get(peerOf(alice))?.grant.maxCircuits, `changed after ${delay} turns`).toBe(2)
     }
   })
 

@@ -10,12 +10,20 @@ let now: number
 let storage: ReturnType<typeof createMemoryStorage>
 let tokens: Tokens
 let revoked: string[]
+let limited: string[]
 
 beforeEach(() => {
   now = Date.UTC(2026, 10, 21)
   storage = createMemoryStorage()
   revoked = []
-  tokens = createTokens({ storage, clock: () => now, randomBytes, onRevoked: (id) => revoked.push(id) })
+  limited = []
+  tokens = createTokens({
+    storage,
+    clock: () => now,
+    randomBytes,
+    onRevoked: (id) => revoked.push(id),
+    onLimited: ({ id }) => limited.push(id),
+  })
 })
 
 describe('a new token', () => {
@@ -35,6 +43,28 @@ describe('a new token', () => {
     ['\u001b[2J', 'has a terminal command'],
   ])('is refused with the label %j, which %s', async (label) => {
     await expect(tokens.create({ ...OPEN, label })).rejects.toMatchObject({ code: 'bad_request' })
+  })
+})
+
+describe('limits', () => {
+  it('change as far as they are given, and whoever runs on them is told', async () => {
+    const { record } = await tokens.create({ ...OPEN, maxDevices: 2, maxCircuits: 5 })
+    expect(await tokens.limit(record.id, { bytesPerDay: 100, maxCircuits: null })).toEqual({
+      ...record,
+      bytesPerDay: 100,
+      maxCircuits: null,
+    })
+    expect(limited).toEqual([record.id])
+    expect((await tokens.show(record.id))?.record).toMatchObject({ maxDevices: 2, bytesPerDay: 100, maxCircuits: null })
+    expect(await tokens.limit('t_nothing', { maxCircuits: 1 })).toBeUndefined()
+    expect(limited).toHaveLength(1)
+  })
+
+  it('are all kept when two changes come at once', async () => {
+    const { record } = await tokens.create(OPEN)
+    await Promise.all([tokens.limit(record.id, { maxCircuits: 5 }), tokens.limit(record.id, { bytesPerDay: 7 })])
+    expect((await tokens.show(record.id))?.record).toMatchObject({ maxCircuits: 5, bytesPerDay: 7 })
+    expect(tokens.newest(record)).toMatchObject({ maxCircuits: 5, bytesPerDay: 7 })
   })
 })
 

@@ -23,6 +23,16 @@ const events: fc.Arbitrary<SessionEvent> = fc.oneof(
     type: fc.constant('admitted' as const),
     grant: fc.integer({ min: 0, max: 5_000 }).map((expiresAt) => ({ ...grant, expiresAt })),
   }),
+  fc.record({
+    type: fc.constant('limits' as const),
+    limits: fc.record({
+      maxReservations: fc.constant(null),
+      maxCircuits: fc.option(fc.nat(3)),
+      circuitsPerMinute: fc.constant(null),
+      bytesPerDay: fc.constant(null),
+      bytesPerSecond: fc.option(fc.nat(3)),
+    }),
+  }),
   fc.record({ type: fc.constant('connections' as const), count: fc.nat(3) }),
   fc.constant({ type: 'reserved' as const }),
   fc.constant({ type: 'unreserved' as const }),
@@ -108,9 +118,17 @@ describe('a session', () => {
     })
   })
 
+  it('uses changed limits from then on, and changes nothing else by them', () => {
+    holds(({ event, before, after }) => {
+      if (!isLive(before) || event.type !== 'limits') return
+      expect(after).toEqual({ ...before, grant: { ...before!.grant, ...event.limits } })
+    })
+  })
+
   it('gives the same object back when nothing changes', () => {
     holds(({ event, before, after }) => {
-      if (event.type !== 'admitted' && JSON.stringify(before) === JSON.stringify(after)) expect(after).toBe(before)
+      if (event.type !== 'admitted' && event.type !== 'limits' && JSON.stringify(before) === JSON.stringify(after))
+        expect(after).toBe(before)
     })
   })
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { byteRateClaims, circuitRateClaims, networkOf, scopesOfCircuit, scopesOfReservation, UNLIMITED, type End } from './scopes.ts'
 import { openPolicy } from './test-policy.ts'
 
+const ALICE = '12D3KooWPv5kgSCDRk7cFUCpzvw82YUyMkVQCfmfqyRb2jBmzumb'
 const alice: End = { peer: 'alice', address: '192.0.2.0/24' }
 const bob: End = { peer: 'bob', address: '198.51.100.0/24' }
 const keys = (scopes: readonly { key: string }[]): string[] => scopes.map(({ key }) => key)
@@ -50,6 +51,7 @@ describe('the network of a connection', () => {
     ['/ip6/2001:db8:1:2::3/tcp/1', '2001:db8:1::/48', 'IPv6'],
     ['/ip6/2001:db8:1:ffff::3/udp/1/quic-v1', '2001:db8:1::/48', 'another /64 of it'],
     ['/ip6/::ffff:192.0.2.5/tcp/1', '192.0.2.0/24', 'IPv4 in IPv6'],
+    [`/ip4/192.0.2.79/tcp/1/http/p2p/${ALICE}`, '192.0.2.0/24', 'the HTTPS tunnel'],
     ['/ip4/127.0.0.1/tcp/1', undefined, 'loopback: proxies and tunnels'],
     ['/ip4/127.1.2.3/tcp/1/ws', undefined, 'loopback'],
     ['/ip6/::1/tcp/1', undefined, 'loopback'],
