@@ -1,20 +1,23 @@
 /**
- * Brings bare-page.ts into a browser: bundled by Vite, run on a page of the bridge's own origin that loads nothing of the app.
+ * Brings bare-page.ts or first-hop-page.ts into a browser: bundled by Vite, run on a page of the bridge's own origin that loads nothing of the app.
  */
 import type { Page } from '@playwright/test'
 import { join } from 'node:path'
 import { build, type Rolldown } from 'vite'
 import { root } from '../../scripts/steps.ts'
 import type { Bare } from './bare-page.ts'
+import type { FirstHop } from './first-hop-page.ts'
 
 declare global {
   /** Set by bare-page.ts, there and nowhere else. */
   var bare: Bare
+  /** Set by first-hop-page.ts. */
+  var firstHop: FirstHop
 }
 
-let bundle: Promise<string> | undefined
+const bundles = new Map<string, Promise<string>>()
 
-async function bundled(): Promise<string> {
+async function bundled(entry: string): Promise<string> {
   const output = (await build({
     configFile: false,
     root,
@@ -22,7 +25,7 @@ async function bundled(): Promise<string> {
     build: {
       write: false,
       target: 'es2023',
-      lib: { entry: join(root, 'e2e/bench/bare-page.ts'), formats: ['iife'], name: 'barePage' },
+      lib: { entry: join(root, 'e2e/bench', entry), formats: ['iife'], name: 'barePage' },
     },
   })) as Rolldown.RolldownOutput[]
   const chunk = output[0]?.output[0]
@@ -32,8 +35,18 @@ async function bundled(): Promise<string> {
 
 /** Opens a page of `origin` that is not the app, and gives it `globalThis.bare`. A real answer of the bridge: Chromium keeps a made-up page from local sockets. */
 export async function openBare(page: Page, origin: string): Promise<void> {
-  const code = await (bundle ??= bundled())
+  await openWith(page, origin, 'bare-page.ts', 'bare')
+}
+
+/** The same with `globalThis.firstHop`. */
+export async function openFirstHop(page: Page, origin: string): Promise<void> {
+  await openWith(page, origin, 'first-hop-page.ts', 'firstHop')
+}
+
+async function openWith(page: Page, origin: string, entry: string, name: string): Promise<void> {
+  const code = bundles.get(entry) ?? bundled(entry)
+  bundles.set(entry, code)
   await page.goto(`${origin}/healthz`)
-  await page.evaluate(code)
-  await page.waitForFunction(() => 'bare' in globalThis)
+  await page.evaluate(await code)
+  await page.waitForFunction((key) => key in globalThis, name)
 }
