@@ -170,6 +170,21 @@ describe('the HTTPS tunnel', { timeout: 30_000 }, () => {
     expect(client.node.getConnections().filter(({ remoteAddr }) => !remoteAddr.toString().includes('p2p-circuit'))).toHaveLength(1)
   })
 
+  test('a peer on a tunnel is a virtual peer like any other: it reserves, and native peers reach it', async () => {
+    const bridge = await bench.startBridge()
+    const client = await startClient(bridge, await startProxy(bridge))
+    await client.node.dial(multiaddr(client.address))
+    const { transportManager } = (
+      client.node as unknown as { components: { transportManager: { listen(addrs: unknown[]): Promise<void> } } }
+    ).components
+    // Without the tunnel's address, which libp2p does not take for one that a relay can have.
+    await transportManager.listen([multiaddr(`/p2p/${bridge.peer}/p2p-circuit`)])
+    await eventually(() => expect(bridge.registry.get(client.session.peer)?.state).toBe('reachable'))
+    const native = await bench.startNative()
+    const connection = await native.dial(multiaddr(`${bridge.addresses[0]}/p2p-circuit/p2p/${client.session.peer}`))
+    expect(connection.remotePeer.toString()).toBe(client.session.peer)
+  })
+
   test('T10: a line that was cut for a moment is no end', async () => {
     const bridge = await bench.startBridge()
     const proxy = await startProxy(bridge)

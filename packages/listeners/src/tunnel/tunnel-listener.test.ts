@@ -185,6 +185,13 @@ describe('the tunnel listener', () => {
     open(BOB)
   })
 
+  test('T13: one peer that opens and opens takes no place from others, and its ended tunnels are forgotten', async () => {
+    const { tunnels, open } = await listen({ maxTunnels: 6 })
+    for (let count = 0; count < 50; count++) open(BOB)
+    open(ALICE)
+    expect(tunnels.size).toBeLessThanOrEqual(11)
+  })
+
   test('T13: a fifth tunnel of one peer ends the one that was silent longest', async () => {
     let now = 0
     const { open, connections } = await listen({}, () => now++)

@@ -70,6 +70,8 @@ export function createTunnelListener(options: {
 }): TunnelListener {
   const { randomBytes, limits = DEFAULT_TUNNEL_LIMITS, now = Date.now } = options
   const tunnels = new Map<string, Tunnel>()
+  /** Those of them that only answer with their end, oldest first; they hold nothing. */
+  const ended = new Set<string>()
   const perAddress = new Map<string, number>()
   let active: { upgrader: Upgrader; logger: ComponentLogger; stop: AbortController } | undefined
 
@@ -78,6 +80,11 @@ export function createTunnelListener(options: {
     if (own.length < limits.maxTunnelsPerPeer) return
     const silent = own.reduce((one, other) => (other.heardAt < one.heardAt ? other : one))
     silent.connection.abort(new Error('the peer opened other tunnels'))
+  }
+
+  const forget = (id: string): void => {
+    ended.delete(id)
+    tunnels.delete(id)
   }
 
   /** Counts it until it has closed; it answers for a while longer. */
@@ -90,7 +97,10 @@ export function createTunnelListener(options: {
         const left = (perAddress.get(key) ?? 1) - 1
         if (left === 0) perAddress.delete(key)
         else perAddress.set(key, left)
-        setTimeout(() => tunnels.delete(tunnel.id), limits.lingerMs).unref()
+        ended.add(tunnel.id)
+        const [oldest] = ended
+        if (ended.size > limits.maxTunnels && oldest !== undefined) forget(oldest)
+        setTimeout(() => forget(tunnel.id), limits.lingerMs).unref()
       },
       { once: true },
     )
@@ -105,7 +115,7 @@ export function createTunnelListener(options: {
     const key = addressKey(address)
     if (active === undefined) return undefined
     makeRoom(peer)
-    if (tunnels.size >= limits.maxTunnels || (perAddress.get(key) ?? 0) >= limits.maxTunnelsPerAddress) return undefined
+    if (tunnels.size - ended.size >= limits.maxTunnels || (perAddress.get(key) ?? 0) >= limits.maxTunnelsPerAddress) return undefined
     const { upgrader, logger, stop } = active
     const id = base64urlEncode(randomBytes(ID_BYTES))
     const remoteAddr = ipPortToMultiaddr(address, port).encapsulate(`/http/p2p/${peer}`)

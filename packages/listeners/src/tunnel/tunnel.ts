@@ -18,6 +18,11 @@ export interface TunnelTimes {
 
 /** Bytes of one piece of a stream; a stream that is cut loses at most one. */
 const STREAM_PIECE_BYTES = 64 * 1024
+/**
+ * What is written within this time goes into the same answer: libp2p writes an answer in several pieces, and each piece that comes too late for a poll waits a
+ * round trip for the next.
+ */
+const GATHER_MS = 2
 /** Bytes in the answer to a poll. */
 const POLL_BYTES = 256 * 1024
 
@@ -102,6 +107,7 @@ export class Tunnel implements TunnelRequests {
     const from = frames[0]?.type === 'flow' ? frames[0].received : 0
     const waitMs = frames.reduce((least, frame) => (frame.type === 'wait' ? Math.min(least, frame.ms) : least), this.#times.pollMs)
     await this.#wait(from, waitMs, () => turn !== this.#poll || signal.aborted, signal)
+    if (!this.#pipe.isOver && this.#pipe.outgoing(from, 1).frames.length > 0) await new Promise((resolve) => setTimeout(resolve, GATHER_MS))
     this.heardAt = this.#now()
     return encodeTunnelFrames([this.#pipe.flow(), ...this.#pipe.outgoing(from, POLL_BYTES).frames])
   }
