@@ -10,6 +10,7 @@ import { FootbridgeError, isFootbridgeError, type ErrorCode } from '@footbridge/
 import type { LoginRequest, SessionAnswer } from '@footbridge/shared/login'
 import { CONTROL_PROTOCOL, PRESENCE_PROTOCOL } from '@footbridge/shared/protocol-ids'
 import type { FirstHop } from './api.ts'
+import { webSocketAddress } from './bridge-address.ts'
 import type { Kept } from './kept.ts'
 import { fetchBridge, logIn, logOut, type LoginParts } from './login.ts'
 import type { FootbridgeNode } from './node/create-node.ts'
@@ -20,6 +21,10 @@ import { createWatch } from './supervisor/watch.ts'
 /** The round trip that a person sees. Not what tells a dead link: that is supervisor/watch.ts. */
 const MEASURE_EVERY_MS = 15_000
 const STREAM_TIMEOUT_MS = 15_000
+/** After a wake from sleep: what the machine had taken in before it slept. */
+const STALE_NEWS_MS = 5_000
+/** Sooner than any network swallows a packet and a timer notices. */
+const REFUSED_WITHIN_MS = 700
 const HANG_UP_TIMEOUT_MS = 1_000
 /** A presence stream that ends while the link lives means that the bridge forgot us; at once would be a race with the closing link. */
 const PRESENCE_GRACE_MS = 1_000
@@ -73,6 +78,9 @@ export function createBridgeLink({ kept, node, key, http, random, onOnline, onGo
   let bridgePeer: string | undefined
   /** A link that is being made ahead of a login. */
   let preparing: { readonly link: Promise<Connection>; readonly end: AbortController } | undefined
+  let awakeSince = -Infinity
+  /** The last dial was refused at once: there is a way, and nobody at its end. */
+  let isRefusing = false
   let preparedTimer: ReturnType<typeof setTimeout> | undefined
   let presence: PresenceClient | undefined
   let control: ControlClient | undefined
@@ -115,8 +123,11 @@ export function createBridgeLink({ kept, node, key, http, random, onOnline, onGo
     if (open !== undefined && !fresh) return asFirstHop(open)
     const prepared = fresh ? undefined : await fromPrepared(signal)
     if (prepared !== undefined) return asFirstHop(prepared)
+    if (!fresh) await knock(signal)
     const addresses = await addressesOf(answer)
+    const beganAt = kept.steady()
     const link = await node.dialBridge(addresses, signal).catch((cause: unknown) => {
+      isRefusing = !signal.aborted && kept.steady() - beganAt < REFUSED_WITHIN_MS
       throw new FootbridgeError(isOtherPeer(cause) ? 'not_a_bridge' : 'unreachable', 'the bridge cannot be dialled', { cause })
     })
     // A try that came too late to be used.
@@ -128,6 +139,21 @@ export function createBridgeLink({ kept, node, key, http, random, onOnline, onGo
     for (const other of links()) if (other !== link) node.cut(other)
     watch.reset()
     return asFirstHop(link)
+  }
+
+  /**
+   * A bridge that refuses at once is asked over HTTP whether it is back: a refused request leaves nothing behind, while each WebSocket that fails makes
+   * Chromium slower with the next ones. Where nobody answers, neither yes nor no, it is the other way round: see supervisor/seek.ts.
+   */
+  const knock = async (signal: AbortSignal): Promise<void> => {
+    if (!isRefusing) return
+    const patience = AbortSignal.timeout(REFUSED_WITHIN_MS)
+    try {
+      await fetchBridge(http, AbortSignal.any([signal, patience]))
+    } catch (error) {
+      if (!patience.aborted) throw error
+    }
+    isRefusing = false
   }
 
   /** One that hangs is given up with the try that waits for it: a browser connects one WebSocket at a time to an address. */
@@ -194,6 +220,7 @@ export function createBridgeLink({ kept, node, key, http, random, onOnline, onGo
       for (const link of links()) node.cut(link)
     },
     onSlept(ms) {
+      awakeSince = kept.steady()
       log.info(`Back after ${Math.round(ms / 1000)} s without a tick: looking whether the bridge is still there`)
       supervisor.wake()
     },
@@ -231,6 +258,9 @@ export function createBridgeLink({ kept, node, key, http, random, onOnline, onGo
     leave('other_device').catch(() => undefined)
   }
 
+  /** What is read now was said before the sleep: a restart that it announces is long over. */
+  const isJustAwake = (): boolean => kept.steady() - awakeSince < STALE_NEWS_MS
+
   const openControl = async (): Promise<void> => {
     control?.close()
     const link = current()
@@ -244,7 +274,7 @@ export function createBridgeLink({ kept, node, key, http, random, onOnline, onGo
           if (control !== client || link !== current()) return
           notices.take(frame, kept.steady() - greetedAt)
           if (frame.type === 'replaced') replaced()
-          else if (frame.type === 'draining') supervisor.draining(frame.reconnectInMs, frame.awayMs)
+          else if (frame.type === 'draining') supervisor.draining(isJustAwake() ? 0 : frame.reconnectInMs, frame.awayMs)
           else if (frame.type === 'held') log.warn(`The bridge holds this device up: ${frame.limit} of ${frame.scope}`)
           else if (frame.type === 'ending') log.warn(`The bridge ends the circuit with ${people.nameOf(frame.peer)}: ${frame.reason}`)
         },
@@ -349,18 +379,6 @@ export function createBridgeLink({ kept, node, key, http, random, onOnline, onGo
       await supervisor.stop()
     },
   }
-}
-
-/** The bridge's libp2p stands on the root path of its HTTP port (docs/protocol.md, 3). */
-export function webSocketAddress(bridgeUrl: string, bridgePeer: string): string {
-  const { protocol, hostname, port } = new URL(bridgeUrl)
-  const isSecure = protocol === 'https:'
-  const host = hostname.startsWith('[')
-    ? `/ip6/${hostname.slice(1, -1)}`
-    : /^[\d.]+$/.test(hostname)
-      ? `/ip4/${hostname}`
-      : `/dns/${hostname}`
-  return `${host}/tcp/${port || (isSecure ? 443 : 80)}${isSecure ? '/tls' : ''}/ws/p2p/${bridgePeer}`
 }
 
 /** libp2p's word for Noise having met somebody else than was dialled. */

@@ -16,6 +16,7 @@ import { createNotices } from './notices.ts'
 import { writable } from './observable.ts'
 import { createPeople } from './people.ts'
 import { watchPage } from './page.ts'
+import { afterFirstPaint, askToPersist, isPhone, storageUse } from './platform.ts'
 import { createBlobStore } from './store/blobs.ts'
 import { openDatabase, type IdentityRecord } from './store/database.ts'
 import { createMessageStore } from './store/messages.ts'
@@ -381,22 +382,7 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
     dial: (target) => act('dial', target),
     retryNow: () => void act('retryNow').catch(() => undefined),
     upgrade: (peer) => void act('upgrade', peer).catch(() => undefined),
-    async storageUse() {
-      const [estimate, persistent, records, count] = await Promise.all([
-        globalThis.navigator?.storage?.estimate?.(),
-        globalThis.navigator?.storage?.persisted?.(),
-        blobs.list(),
-        messages.count(),
-      ])
-      return {
-        usedBytes: estimate?.usage ?? 0,
-        quotaBytes: estimate?.quota,
-        persistent: persistent ?? false,
-        blobs: records.length,
-        blobBytes: records.reduce((sum, record) => sum + (record.state === 'complete' ? record.size : 0), 0),
-        messages: count,
-      }
-    },
+    storageUse: () => storageUse(blobs, messages),
     bridgeUrl: () => mirrored.bridgeUrl ?? bridgeUrl,
     addresses: () => mirrored.addresses ?? ownAddresses(),
     importIdentity: (exported, passphrase) => act('importIdentity', exported, passphrase),
@@ -417,24 +403,4 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
 
 function isChange(message: TabMessage): message is TabChange {
   return message.kind === 'peer' || message.kind === 'send' || message.kind === 'self' || message.kind === 'blobs'
-}
-
-/** The browser may throw away what is not persistent when the disk is full; some ask the person, so this follows a login. */
-async function askToPersist(): Promise<void> {
-  await globalThis.navigator?.storage?.persist?.().catch(() => false)
-}
-
-function isPhone(): boolean {
-  const data = (globalThis.navigator as Navigator & { userAgentData?: { mobile?: boolean } }).userAgentData
-  return data?.mobile ?? /Mobi|Android/i.test(globalThis.navigator?.userAgent ?? '')
-}
-
-/** A hidden tab paints nothing, so there is a limit to the wait. */
-function afterFirstPaint(): Promise<void> {
-  const { requestAnimationFrame } = globalThis as Partial<typeof globalThis>
-  if (requestAnimationFrame === undefined) return Promise.resolve()
-  return new Promise((resolve) => {
-    setTimeout(resolve, 200)
-    requestAnimationFrame(() => setTimeout(resolve, 0))
-  })
 }

@@ -1,7 +1,7 @@
 /**
  * When the next try to reach the bridge begins, and when one is given up: pure. Tries overlap, so that one that hangs holds up nobody.
  *
- * Why WebSockets and never HTTP while the bridge is away. In a network that swallows packets, a browser keeps the sockets of requests that were called
+ * Why WebSockets and not HTTP while nobody answers. In a network that swallows packets, a browser keeps the sockets of requests that were called
  * off: Chromium 156 sent 20 SYNs in five seconds at first, 6 after twenty seconds and 0 or 1 after half a minute, because six hanging sockets are all it
  * opens to one host, and a login would have to wait for them too. A WebSocket that is closed takes its socket with it: 7 SYNs in five seconds for the
  * first minute, 4 after that. The later 4 are the price of Chromium's own brake on pages whose WebSockets fail, up to five seconds a try, which is
@@ -33,7 +33,7 @@ export interface Seek {
   readonly tries: number
   /** Beginning of the quick phase. */
   readonly since: number
-  /** When the last try began; before the first, when it may. */
+  /** When the last try began; means nothing before the first. */
   readonly triedAt: number
   /** When the next one begins. */
   readonly tryAt: number
@@ -51,7 +51,8 @@ export function seekTried(seek: Seek, now: number, random: number): Seek {
 
 /** Something hints that the network is back: quick again, and a try at once unless one has just begun. */
 export function seekSooner(seek: Seek, now: number): Seek {
-  return { ...seek, since: now, tryAt: Math.min(seek.tryAt, Math.max(now, seek.triedAt + MIN_TRY_MS / 2)) }
+  const soonest = seek.tries === 0 ? now : Math.max(now, seek.triedAt + MIN_TRY_MS / 2)
+  return { ...seek, since: now, tryAt: Math.min(seek.tryAt, soonest) }
 }
 
 /** How long the try that begins now may take. */

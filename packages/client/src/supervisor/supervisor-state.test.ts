@@ -91,6 +91,11 @@ test('a bridge that restarts is left, and looked for when it asked to be', () =>
   expect(nextTickAt(tried.next)).toBe(4_000 + MIN_TRY_MS)
 })
 
+test('a wake does not wait for a restart that was announced, perhaps before a sleep', () => {
+  const next = after([...arrive, { type: 'draining', reconnectInMs: 60_000, awayMs: 60_000 }])
+  expect(decide(next, { type: 'wake' }, { now: 1_000, random: 0 }).effects).toMatchObject([{ type: 'dial' }])
+})
+
 test('a bridge that says it will not be back is looked for slowly', () => {
   const gone = after([...arrive, { type: 'draining', reconnectInMs: 0, awayMs: null }, { type: 'tick' }], 0)
   expect((nextTickAt(gone) ?? 0) - MAX_TRY_MS).toBeGreaterThan(0)

@@ -9,7 +9,7 @@
  *
  * Invariants (model-tested):
  * - at most one step runs, but dials overlap (seek.ts); what an older step reports is ignored (`run`);
- * - while the bridge is away nothing but dials happens: the login comes over a link that is open, or not at all;
+ * - while the bridge is away nothing but dials happens: a login comes after a link that is open, or not at all;
  * - `dial` always has a time for the next try, `waiting` a time to go on at, within MAX_WAIT_MS or the bridge's own retry-after;
  * - only a refusal that another try cannot change leads to `out`; everything else is tried for ever;
  * - no clock of this device ends anything: it only makes the device ask sooner.

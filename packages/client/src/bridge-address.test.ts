@@ -1,7 +1,7 @@
 /** Where a bridge is dialled before it has said so itself. */
 import { multiaddr } from '@multiformats/multiaddr'
 import { expect, test } from 'vitest'
-import { webSocketAddress } from './bridge-link.ts'
+import { webSocketAddress } from './bridge-address.ts'
 
 const BRIDGE = '12D3KooWRuVncm4XJiyFYzkWs5Qoc39X69vMp7xcBtxGVwm4FZvZ'
 
