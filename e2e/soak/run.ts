@@ -26,7 +26,7 @@ const { values } = parseArgs({
     peers: { type: 'string', default: '5000' },
     minutes: { type: 'string', default: '10' },
     json: { type: 'boolean', default: false },
-    /** Writes heap snapshots of the bridge, before anybody is there and while all are, to files that begin so. */
+    /** Writes heap snapshots of the bridge, before anybody is there, while all are, and after, to files that begin so. */
     heap: { type: 'string' },
   },
 })
@@ -47,6 +47,8 @@ if ((await openFilesAllowed()) < needed) {
 const report = createReport(values.json)
 const probeSocket = join(tmpdir(), `footbridge-soak-${process.pid}.sock`)
 const view = await startViewedBridge(probeSocket)
+// Who is called off takes the bridge along; the peers end with our side of their pipes.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void view.bridge.remove().finally(() => process.exit(130)))
 let failed = false
 try {
   failed = !(await soak())
@@ -131,6 +133,7 @@ async function soak(): Promise<boolean> {
   await crowd.vanish()
   const emptied = await eventually(async () => (await view.reserved()).length === 0 && (await view.sockets()) <= 16)
   const after = await view.settledStats()
+  if (values.heap !== undefined) await view.heapSnapshot(`${values.heap}-left.heapsnapshot`)
   return report.end({
     base,
     held,
