@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url'
 import type { Libp2pEvents, PeerId, Connection } from '@libp2p/interface'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
 import { createTunnelListener } from '@footbridge/listeners/tunnel/tunnel-listener'
+import type { LoadedBinding } from '@footbridge/listeners/webtransport/binding'
+import { createWebTransportListener } from '@footbridge/listeners/webtransport/webtransport-listener'
 import { createWebSocketListener } from '@footbridge/listeners/websocket/websocket-listener'
 import type { Storage } from '@footbridge/storage/ports'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
@@ -48,6 +50,8 @@ export interface BridgeParts {
   readonly clock: () => number
   readonly randomBytes: (length: number) => Uint8Array
   readonly version: string
+  /** The native WebTransport, or why this machine has none; without it the bridge runs without. */
+  readonly webTransport?: LoadedBinding
   /** Folder of the built web app. */
   readonly webRoot?: string
 }
@@ -60,6 +64,8 @@ export interface RunningBridge {
   readonly peer: string
   /** For native peers. */
   readonly addresses: readonly string[]
+  /** The UDP port, or why there is none. */
+  readonly webTransport: { readonly port: number } | { readonly reason: string }
   readonly tokens: Tokens
   readonly registry: Registry
   readonly relay: Relay
@@ -79,7 +85,7 @@ export interface Bridge extends AsyncDisposable {
 const WEB_ROOT = fileURLToPath(new URL('../../web/dist', import.meta.url))
 
 export function createBridge(config: Config, parts: BridgeParts): Bridge {
-  const { storage, log, clock, randomBytes, version, webRoot = WEB_ROOT } = parts
+  const { storage, log, clock, randomBytes, version, webRoot = WEB_ROOT, webTransport = { reason: 'this program has none' } } = parts
   /** What has been started, to be stopped in reverse. */
   const stack: (() => Promise<void> | void)[] = []
   let stopping: Promise<void> | undefined
@@ -113,7 +119,19 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
     })
     await relayLimits.load()
     const publicAddress = config.publicUrl === undefined ? undefined : originToMultiaddr(config.publicUrl)?.[0]
-    const addresses = createAddresses({ ...config, bridgePeer: peer, tcpAddresses: () => tcpAddresses() })
+    const webTransports =
+      config.wtPort === undefined || !('binding' in webTransport)
+        ? undefined
+        : createWebTransportListener({ binding: webTransport.binding, secret: privateKey.raw, now: clock })
+    const addresses = createAddresses({
+      ...config,
+      bridgePeer: peer,
+      tcpAddresses: () => tcpAddresses(),
+      webTransport: () =>
+        webTransports?.port === undefined
+          ? undefined
+          : { host: config.wtHost, port: webTransports.port, suffix: webTransports.addressSuffix() },
+    })
     const webSockets = createWebSocketListener({
       getAddrs: () => [multiaddr(`${config.host.includes(':') ? '/ip6' : '/ip4'}/${config.host}/tcp/${port}${tls ? '/tls' : ''}/ws`)],
     })
@@ -125,6 +143,10 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       p2pPort: config.p2pPort,
       webSockets,
       tunnels,
+      webTransport:
+        webTransports === undefined || config.wtPort === undefined
+          ? undefined
+          : { listener: webTransports, host: config.wtHost, port: config.wtPort },
       relay: {
         policy: createRelayPolicy({ registry, budgets, limits: () => relayLimits.current() }),
         events: {
@@ -256,6 +278,7 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       port,
       peer,
       addresses: addresses.relayAddresses(),
+      webTransport: describeWebTransport(webTransports?.port),
       tokens,
       registry,
       relay,
@@ -269,6 +292,11 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
         describe: () => ({ url, peer, version }),
       }),
     }
+  }
+
+  const describeWebTransport = (port: number | undefined): RunningBridge['webTransport'] => {
+    if (port !== undefined) return { port }
+    return { reason: 'binding' in webTransport ? 'switched off by --wt-port' : webTransport.reason }
   }
 
   /** Nothing new begins; who is here is told, and what runs may run out. */

@@ -18,6 +18,8 @@ describe('the settings', () => {
       host: '127.0.0.1',
       port: 8080,
       p2pPort: 8081,
+      wtPort: 8080,
+      wtHost: '127.0.0.1',
       dataDir: resolve('data'),
       publicUrl: undefined,
       name: 'Footbridge',
@@ -46,6 +48,13 @@ describe('the settings', () => {
       expect(env).toBe(`FOOTBRIDGE_${flag.split(' ')[0]!.slice(2).toUpperCase().replaceAll('-', '_')}`)
       expect(reason.length).toBeGreaterThan(10)
     }
+  })
+
+  it('put WebTransport on the same address and number as HTTP, unless they say otherwise', () => {
+    expect(readConfig({ host: '192.0.2.1', port: '9000' }, {})).toMatchObject({ wtPort: 9000, wtHost: '192.0.2.1' })
+    expect(readConfig({ wtPort: '443', wtHost: '::' }, {})).toMatchObject({ wtPort: 443, wtHost: '::' })
+    expect(readConfig({ wtPort: 'off' }, {}).wtPort).toBeUndefined()
+    expect(refusalOf({ wtPort: 'none' })).toContain('--wt-port "none"')
   })
 
   it('let the system choose both ports', () => {

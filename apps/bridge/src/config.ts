@@ -23,6 +23,9 @@ export interface Config {
   /** 0 lets the system choose. */
   readonly port: number
   readonly p2pPort: number
+  /** UDP; undefined for no WebTransport. */
+  readonly wtPort: number | undefined
+  readonly wtHost: string
   /** Absolute. */
   readonly dataDir: string
   /** Origin without a trailing slash: `https://bridge.example`. */
@@ -85,6 +88,23 @@ export const SETTINGS = {
     default: 'port + 1',
     reason: 'libp2p over TCP cannot share a port with HTTP',
     parse: parsePort,
+  }),
+  wtPort: setting({
+    flag: '--wt-port <number>',
+    env: 'FOOTBRIDGE_WT_PORT',
+    help: 'UDP port of libp2p over WebTransport, for browsers; 0 lets the system choose, off does without',
+    default: 'port',
+    reason: 'the same number as for HTTP is one thing less to remember; UDP and TCP do not get in each other’s way',
+    parse: (text) => (text === 'off' ? text : parsePort(text)),
+  }),
+  wtHost: setting({
+    flag: '--wt-host <address>',
+    env: 'FOOTBRIDGE_WT_HOST',
+    help: 'IP address for WebTransport to listen on, where it is not the one of --host',
+    default: 'host',
+    reason:
+      'a proxy in front takes HTTP alone: behind one the bridge listens on loopback for it, and for UDP on the address that people reach',
+    parse: parseHost,
   }),
   dataDir: setting({
     flag: '--data-dir <folder>',
@@ -177,6 +197,9 @@ export const SETTINGS = {
   }),
 } as const
 
+/** Settings whose default follows from others. */
+const DEFAULTS_IN_WORDS: ReadonlySet<SettingName> = new Set(['p2pPort', 'wtPort', 'wtHost'])
+
 export type SettingName = keyof typeof SETTINGS
 /** What the command line gave, as text; a switch is `true`. */
 export type Flags = { readonly [Name in SettingName]?: string | boolean | undefined }
@@ -191,7 +214,7 @@ export function readConfig(flags: Flags, env: Readonly<Record<string, string | u
     const fromEnv = env[variable] === '' ? undefined : env[variable]
     const [source, text] =
       given !== undefined ? [flag.split(' ')[0], String(given)] : fromEnv !== undefined ? [variable, fromEnv] : [undefined, fallback]
-    if (text === undefined || (source === undefined && name === 'p2pPort')) return undefined
+    if (text === undefined || (source === undefined && DEFAULTS_IN_WORDS.has(name))) return undefined
     try {
       return parse(text) as ReturnType<(typeof SETTINGS)[Name]['parse']>
     } catch (error) {
@@ -213,6 +236,7 @@ export function readConfig(flags: Flags, env: Readonly<Record<string, string | u
   if (p2pPort > 65_535) throw new ConfigError('--port 65535 leaves no port after it for native peers: give --p2p-port as well')
   if (p2pPort === port && port !== 0)
     throw new ConfigError(`--p2p-port ${p2pPort} is the same as --port: libp2p over TCP needs a port of its own`)
+  const wtPort = read('wtPort') ?? port
   const certFile = read('tlsCert')
   const keyFile = read('tlsKey')
   if ((certFile === undefined) !== (keyFile === undefined))
@@ -222,6 +246,8 @@ export function readConfig(flags: Flags, env: Readonly<Record<string, string | u
     host,
     port,
     p2pPort,
+    wtPort: wtPort === 'off' ? undefined : wtPort,
+    wtHost: read('wtHost') ?? host,
     dataDir: required('dataDir'),
     publicUrl: read('publicUrl'),
     name: required('name'),

@@ -20,7 +20,7 @@ import { base64urlEncode } from '@footbridge/shared/text-codec'
 import { createMemoryStorage } from '@footbridge/storage/memory/memory-storage'
 import type { Storage } from '@footbridge/storage/ports'
 import { createLibp2p } from 'libp2p'
-import { createBridge, type RunningBridge } from './bridge.ts'
+import { createBridge, type BridgeParts, type RunningBridge } from './bridge.ts'
 import { readConfig } from './config.ts'
 import { createLog } from './telemetry/log.ts'
 
@@ -36,7 +36,7 @@ export type Peer = Libp2p<{ ping: Ping }>
 /** What a test starts; `end` stops it all, last first. */
 export interface Bench {
   readonly cleanups: (() => Promise<unknown> | void)[]
-  readonly startBridge: (settings?: Readonly<Record<string, string>>) => Promise<TestBridge>
+  readonly startBridge: (settings?: Readonly<Record<string, string>>, parts?: Pick<BridgeParts, 'webTransport'>) => Promise<TestBridge>
   /** The stack of a browser, logged in, with a reservation. `firstHop` dials another address than the one that the login gave. */
   readonly startBrowser: (bridge: TestBridge, name: string, firstHop?: string) => Promise<{ node: Peer; session: SessionAnswer }>
   readonly startNative: (listen?: readonly string[]) => Promise<Peer>
@@ -64,7 +64,7 @@ export function createBench(): Bench {
   return {
     cleanups,
     startNode,
-    async startBridge(settings = {}) {
+    async startBridge(settings = {}, parts = {}) {
       const dataDir = await mkdtemp(join(tmpdir(), 'footbridge-bridge-'))
       const storage = createMemoryStorage()
       const made = createBridge(readConfig({ port: '0', dataDir, drain: '0', ...settings }, {}), {
@@ -73,6 +73,7 @@ export function createBench(): Bench {
         clock: Date.now,
         randomBytes,
         version: '0.0.0',
+        ...parts,
       })
       cleanups.push(
         () => rm(dataDir, { recursive: true }),

@@ -12,6 +12,7 @@ export interface Started {
   readonly peer: string
   /** Addresses for native peers. */
   readonly addresses: readonly string[]
+  readonly webTransport: { readonly port: number } | { readonly reason: string }
   readonly firstToken: BridgeToken | undefined
 }
 
@@ -20,6 +21,8 @@ export function formatBanner(config: Config, started: Started, { colour }: { rea
   const lines = ['', `${config.name} is running at ${started.url}`, '']
   lines.push(`  bridge        ${started.peer}`)
   for (const address of started.addresses) lines.push(`  native peers  ${address}`)
+  const { webTransport } = started
+  lines.push(`  WebTransport  ${'port' in webTransport ? `UDP port ${webTransport.port}` : `none: ${webTransport.reason}`}`)
   lines.push(`  data          ${config.dataDir}`)
   if (config.guests) lines.push('  guests        may come in without a token')
   lines.push('')

@@ -3,8 +3,10 @@
  * Not here: what a bridge is made of (../bridge.ts), and signals (../main.ts).
  */
 import { readFileSync } from 'node:fs'
+import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
 import { createSecureContext } from 'node:tls'
+import { loadBinding, type LoadedBinding } from '@footbridge/listeners/webtransport/binding'
 import type { DestinationStream } from 'pino'
 import { controlPath } from '../admin/control-path.ts'
 import { createControlServer } from '../admin/control-server.ts'
@@ -29,17 +31,19 @@ export async function startCommand(given: Config, console: Console, logDestinati
     checkTls(config)
     await checkPort(config.host, config.port, '--port')
     await checkPort(config.host, config.p2pPort, '--p2p-port')
-    await runBridge(config, console, logDestination)
+    const webTransport = loadBinding()
+    if ('binding' in webTransport && config.wtPort !== undefined) await checkUdpPort(config.wtHost, config.wtPort)
+    await runBridge(config, webTransport, console, logDestination)
   } finally {
     lock.release()
   }
 }
 
-async function runBridge(config: Config, console: Console, logDestination: DestinationStream): Promise<void> {
+async function runBridge(config: Config, webTransport: LoadedBinding, console: Console, logDestination: DestinationStream): Promise<void> {
   const log = createLog({ level: config.logLevel, destination: logDestination })
   const storage = openStore(config.dataDir)
   const { clock, randomBytes, version } = console
-  const bridge = createBridge(config, { storage, log, clock, randomBytes, version })
+  const bridge = createBridge(config, { storage, log, clock, randomBytes, version, webTransport })
   let control: ReturnType<typeof createControlServer> | undefined
   try {
     const started = await bridge.start()
@@ -121,7 +125,23 @@ async function checkPort(host: string, port: number, flag: '--port' | '--p2p-por
   await new Promise((resolve) => server.close(resolve))
 }
 
-function explainPort(error: unknown, host: string, port: number, flag: string): CommandError | undefined {
+async function checkUdpPort(host: string, port: number): Promise<void> {
+  const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4')
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject)
+      socket.bind({ port, address: host, exclusive: true }, resolve)
+    })
+  } catch (error) {
+    throw explainPort(error, host, port, '--wt-port', '--wt-host') ?? error
+  } finally {
+    await new Promise<void>((resolve) => {
+      socket.close(resolve)
+    })
+  }
+}
+
+function explainPort(error: unknown, host: string, port: number, flag: string, hostFlag = '--host'): CommandError | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   switch (code) {
     case 'EADDRINUSE':
@@ -131,7 +151,7 @@ function explainPort(error: unknown, host: string, port: number, flag: string): 
         `port ${port} on ${host} is not for this user (ports below 1024 need privileges): choose another with ${flag}`,
       )
     case 'EADDRNOTAVAIL':
-      return new CommandError(`--host ${host} is not an address of this machine: use 127.0.0.1, 0.0.0.0, or one that it has`)
+      return new CommandError(`${hostFlag} ${host} is not an address of this machine: use 127.0.0.1, 0.0.0.0, or one that it has`)
     default:
       return undefined
   }

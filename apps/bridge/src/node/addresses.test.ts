@@ -16,6 +16,7 @@ const addresses = (
     publicUrl: undefined,
     announceAddrs: [],
     tcpAddresses: () => listening.map((each) => multiaddr(each)),
+    webTransport: () => undefined,
     ...more,
   })
 
@@ -45,6 +46,35 @@ describe('addresses of the bridge', () => {
       `/ip4/192.0.2.1/tcp/8080/http/http-path/api%2Fv1%2Ftunnels/p2p/${BRIDGE}`,
     ])
     expect(addresses({ publicUrl: 'https://bridge.example' }).firstHops('https://bridge.example')).toHaveLength(2)
+  })
+
+  it.each([
+    ['0.0.0.0', 'https://bridge.example', '/dns/bridge.example/udp/8080', 'the host that the browser came by'],
+    ['0.0.0.0', 'http://192.0.2.1:8080', '/ip4/192.0.2.1/udp/8080', 'an address is its own name'],
+    ['::', 'https://[2001:db8::5]', '/ip6/2001:db8::5/udp/8080', 'also one of version 6'],
+    ['127.0.0.1', 'http://localhost:8080', '/ip4/127.0.0.1/udp/8080', 'localhost is where it listens'],
+    ['::1', 'http://localhost:8080', '/ip6/::1/udp/8080', 'whichever that is'],
+    ['127.0.0.1', 'https://bridge.example', undefined, 'a proxy in front takes no UDP'],
+  ])('name WebTransport on %s to a browser at %s as %s: %s', (host, origin, expected, _reason) => {
+    const suffix = '/quic-v1/webtransport/certhash/uEiDRRYUEStX8Ea1RUbxAnImCEFNH9SIeR4s-cqiwJHAWXA'
+    const hops = addresses({ webTransport: () => ({ host, port: 8080, suffix }) }).firstHops(origin)
+    expect(hops[0]).toContain('/ws/')
+    expect(hops.filter((hop) => hop.includes('/webtransport/'))).toEqual(
+      expected === undefined ? [] : [`${expected}${suffix}/p2p/${BRIDGE}`],
+    )
+  })
+
+  it('tell whoever reserves of WebTransport where the operator says under which name', () => {
+    const place = { host: '0.0.0.0', port: 443, suffix: '/quic-v1/webtransport' }
+    const told = addresses({ publicUrl: 'https://bridge.example', webTransport: () => place })
+      .reservationAddresses()
+      .map(String)
+    expect(told).toContain(`/dns/bridge.example/udp/443/quic-v1/webtransport/p2p/${BRIDGE}`)
+    expect(
+      addresses({ webTransport: () => place })
+        .reservationAddresses()
+        .join(),
+    ).not.toContain('webtransport')
   })
 
   it('leave the tunnel to whoever speaks it: no other transport takes its address', () => {

@@ -1,10 +1,11 @@
 /**
  * Under which multiaddrs the bridge is reached: what it tells browsers (first hops), native peers (relay addresses) and the network (announced).
- * A first hop is an origin turned into a multiaddr, because libp2p over WebSocket and over the HTTPS tunnel share the app's port.
+ * A first hop is an origin turned into a multiaddr, because libp2p over WebSocket and over the HTTPS tunnel share the app's port, and WebTransport its host.
  */
 import { isIP } from 'node:net'
 import { TUNNEL_PATH } from '@footbridge/shared/wire/tunnel-api'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
+import { isLoopback } from '../config.ts'
 
 export interface Addresses {
   /** For a browser that reached the bridge at this origin, best first, each ending in the bridge's /p2p/. */
@@ -23,15 +24,29 @@ export interface AddressesOptions {
   readonly announceAddrs: readonly string[]
   /** Where libp2p over TCP listens, without /p2p. */
   readonly tcpAddresses: () => readonly Multiaddr[]
+  /** Where WebTransport listens, and what follows in its addresses, which changes with its certificates; undefined when it does not listen. */
+  readonly webTransport: () => WebTransportPlace | undefined
 }
 
-export function createAddresses({ bridgePeer, publicUrl, announceAddrs, tcpAddresses }: AddressesOptions): Addresses {
+interface WebTransportPlace {
+  readonly host: string
+  readonly port: number
+  /** `/quic-v1/webtransport/certhash/…` */
+  readonly suffix: string
+}
+
+export function createAddresses({ bridgePeer, publicUrl, announceAddrs, tcpAddresses, webTransport }: AddressesOptions): Addresses {
   const own = (address: string): string => `${address}/p2p/${bridgePeer}`
 
   // What the operator says is right behind any proxy; what the request came by worked for this browser.
   const originsOf = (origin: string): string[] => [publicUrl, origin].flatMap((each) => each ?? [])
   const webSockets = (origin: string): string[] => [...new Set(originsOf(origin).flatMap((each) => originToMultiaddr(each) ?? []))].map(own)
   const tunnels = (origin: string): string[] => [...new Set(originsOf(origin).flatMap((each) => originToTunnel(each) ?? []))].map(own)
+
+  const webTransports = (origin: string): string[] => {
+    const place = webTransport()
+    return place === undefined ? [] : [...new Set(originsOf(origin).flatMap((each) => originToWebTransport(each, place) ?? []))].map(own)
+  }
 
   const nativeAddresses = (): string[] => {
     if (announceAddrs.length > 0) return [...announceAddrs]
@@ -43,11 +58,12 @@ export function createAddresses({ bridgePeer, publicUrl, announceAddrs, tcpAddre
   const relayAddresses = (): string[] => nativeAddresses().map(own)
 
   return {
-    firstHops: (origin) => [...webSockets(origin), ...tunnels(origin)],
+    // WebTransport is the better one, but clients that do not know it take the first that they know.
+    firstHops: (origin) => [...webSockets(origin), ...webTransports(origin), ...tunnels(origin)],
     relayAddresses,
     reservationAddresses() {
-      const browser = publicUrl === undefined ? undefined : originToMultiaddr(publicUrl)
-      return [...nativeAddresses(), ...(browser ?? [])].map((address) => multiaddr(own(address)))
+      const browser = publicUrl === undefined ? [] : [...(originToMultiaddr(publicUrl) ?? []).map(own), ...webTransports(publicUrl)]
+      return [...relayAddresses(), ...browser].map((address) => multiaddr(address))
     },
     circuitAddresses: (peer, origin) => [...relayAddresses(), ...webSockets(origin)].map((address) => `${address}/p2p-circuit/p2p/${peer}`),
   }
@@ -63,6 +79,17 @@ export function originToMultiaddr(origin: string): [string] | undefined {
 function originToTunnel(origin: string): [string] | undefined {
   const base = originToBase(origin)
   return base === undefined ? undefined : [`${base}/http/http-path/${encodeURIComponent(TUNNEL_PATH.slice(1))}`]
+}
+
+/** The same host over UDP: `https://bridge.example` is `/dns/bridge.example/udp/…/quic-v1/webtransport/certhash/…`. */
+function originToWebTransport(origin: string, { host, port, suffix }: WebTransportPlace): [string] | undefined {
+  const name = URL.canParse(origin) ? new URL(origin).hostname.replaceAll(/^\[|\]$/g, '') : ''
+  if (name === '') return undefined
+  // A browser asks for localhost in both families and takes what answers; UDP does not answer.
+  const reached = name === 'localhost' ? (host === '::1' ? '::1' : '127.0.0.1') : name
+  // Who comes by a name to a bridge on loopback comes through a proxy, and that takes no UDP.
+  if (isLoopback(host) && !isLoopback(reached)) return undefined
+  return [`/${{ 0: 'dns', 4: 'ip4', 6: 'ip6' }[isIP(reached)] ?? 'dns'}/${reached}/udp/${port}${suffix}`]
 }
 
 function originToBase(origin: string): string | undefined {

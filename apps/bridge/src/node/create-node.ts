@@ -1,5 +1,5 @@
 /**
- * The bridge's libp2p node: TCP for native peers, our WebSocket and tunnel listeners for browsers, noise, yamux, identify, ping and our relay. It dials nobody.
+ * The bridge's libp2p node: TCP for native peers, our WebSocket, tunnel and WebTransport listeners for browsers, noise, yamux, identify, ping and our relay. It dials nobody.
  * Each number that differs from libp2p's default says why. Not here: what the relay decides (relay/), who is here (peers/).
  */
 import { loadAead } from '@footbridge/links/noise/aead'
@@ -10,6 +10,7 @@ import type { ComponentLogger, Ed25519PrivateKey, Libp2p, MultiaddrConnection, S
 import { ping, type Ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import type { TunnelListener } from '@footbridge/listeners/tunnel/tunnel-listener'
+import type { WebTransportListener } from '@footbridge/listeners/webtransport/webtransport-listener'
 import type { WebSocketListener } from '@footbridge/listeners/websocket/websocket-listener'
 import { createLibp2p } from 'libp2p'
 import { circuitRelay, type HopOptions } from '../relay/hop.ts'
@@ -25,6 +26,8 @@ export interface NodeOptions {
   readonly p2pPort: number
   readonly webSockets: WebSocketListener
   readonly tunnels: TunnelListener
+  /** Undefined where it does not run. */
+  readonly webTransport: { readonly listener: WebTransportListener; readonly host: string; readonly port: number } | undefined
   readonly relay: HopOptions
   /** Announced instead of what it listens on; empty announces that. */
   readonly announce: readonly string[]
@@ -48,8 +51,9 @@ const MAX_STREAMS = 1_100
 
 /** Not started yet. */
 export async function createNode(options: NodeOptions): Promise<BridgeNode> {
-  const { privateKey, host, p2pPort, webSockets, tunnels, relay, announce, appendAnnounce, onUpgraded, logger, version } = options
-  const ip = host.includes(':') ? 'ip6' : 'ip4'
+  const { privateKey, host, p2pPort, webSockets, tunnels, webTransport, relay, announce, appendAnnounce, onUpgraded, logger, version } =
+    options
+  const ip = versionOf(host)
   const cap = createConnectionCap()
   const aead = await loadAead()
   return createLibp2p<BridgeServices>({
@@ -58,11 +62,21 @@ export async function createNode(options: NodeOptions): Promise<BridgeNode> {
     logger,
     nodeInfo: { name: 'footbridge', version },
     addresses: {
-      listen: [`/${ip}/${host}/tcp/${p2pPort}`, `/${ip}/${host}/tcp/0/ws`, `/${ip}/${host}/tcp/0/http`],
+      listen: [
+        `/${ip}/${host}/tcp/${p2pPort}`,
+        `/${ip}/${host}/tcp/0/ws`,
+        `/${ip}/${host}/tcp/0/http`,
+        ...(webTransport ? [`/${versionOf(webTransport.host)}/${webTransport.host}/udp/${webTransport.port}/quic-v1/webtransport`] : []),
+      ],
       announce: [...announce],
       appendAnnounce: [...appendAnnounce],
     },
-    transports: [tcp({ maxConnections: MAX_CONNECTIONS, backlog: 512 }), webSockets.transport, tunnels.transport],
+    transports: [
+      tcp({ maxConnections: MAX_CONNECTIONS, backlog: 512 }),
+      webSockets.transport,
+      tunnels.transport,
+      ...(webTransport ? [webTransport.listener.transport] : []),
+    ],
     connectionEncrypters: [noise({ aead })],
     streamMuxers: [yamux({ maxInboundStreams: MAX_STREAMS, maxOutboundStreams: MAX_STREAMS })],
     connectionManager: {
@@ -83,4 +97,8 @@ export async function createNode(options: NodeOptions): Promise<BridgeNode> {
     connectionMonitor: { enabled: false },
     services: { identify: identify(), ping: ping(), relay: circuitRelay(relay) },
   })
+}
+
+function versionOf(host: string): 'ip4' | 'ip6' {
+  return host.includes(':') ? 'ip6' : 'ip4'
 }

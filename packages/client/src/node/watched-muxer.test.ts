@@ -57,3 +57,11 @@ test('the newest of several links is cut or kept alone', async () => {
   expect(ours.bridgeConnections(stock.peerId)).toEqual([second])
   expect(await ours.signs.ask(second)).toBeGreaterThanOrEqual(0)
 })
+
+test('a first hop of a kind that this node does not speak is left aside for one that it does', async () => {
+  const [webSocket = ''] = stock.getMultiaddrs().map(String)
+  const hash = 'uEiDRRYUEStX8Ea1RUbxAnImCEFNH9SIeR4s-cqiwJHAWXA'
+  const webTransport = `/ip4/127.0.0.1/udp/4433/quic-v1/webtransport/certhash/${hash}/certhash/${hash}/p2p/${stock.peerId.toString()}`
+  const second = await ours.dialBridge([webTransport, webSocket], AbortSignal.timeout(5_000))
+  expect(second.remoteAddr.toString()).toBe(webSocket)
+})
