@@ -29,10 +29,10 @@ test('a dial that is called off takes its WebSocket with it', async () => {
   ends.push(() => sockets.forEach((socket) => socket.destroy()))
   const device = await node()
   const closed = vi.fn()
-  const dial = device.dialBridge([address], AbortSignal.timeout(100))
+  const failed = expect(device.dialBridge([address], AbortSignal.timeout(300))).rejects.toThrow()
   await vi.waitFor(() => expect(sockets).toHaveLength(1))
   sockets[0]?.on('close', closed).resume()
-  await expect(dial).rejects.toThrow()
+  await failed
   await vi.waitFor(() => expect(closed).toHaveBeenCalled())
 })
 

@@ -139,7 +139,7 @@ test.each<[ErrorCode, 'out' | 'waiting' | 'dial', string]>([
   ['timeout', 'dial', 'networks come back'],
   ['rate_limited', 'waiting', 'the bridge says when'],
   ['bridge_full', 'waiting', 'somebody will leave'],
-  ['unavailable', 'waiting', 'it is just starting'],
+  ['unavailable', 'dial', 'it is just starting'],
   ['internal', 'waiting', 'a fault may pass'],
   ['not_a_bridge', 'waiting', 'a captive portal lets go'],
   ['replayed', 'waiting', 'the next login has another nonce'],

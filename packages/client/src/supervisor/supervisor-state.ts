@@ -291,7 +291,8 @@ function stumbled(
 ): Step {
   const run = current.run + 1
   const attempt = current.attempt + 1
-  const isAway = code === 'unreachable' || code === 'timeout'
+  // `unavailable`: it is stopping or starting, which takes a moment.
+  const isAway = code === 'unreachable' || code === 'timeout' || (code === 'unavailable' && retryAfterMs === undefined)
   if (isAway && attempt <= MAX_HASTY_FAILURES) {
     const seek = seekTried('seek' in current ? current.seek : seekFrom(now), now, random)
     return stay({ state: 'dial', run, attempt, kind: 'device', session, code, seek })
