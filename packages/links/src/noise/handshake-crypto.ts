@@ -46,7 +46,8 @@ export function createHandshakeCrypto(aead: Aead, staticKeys: KeyPair, onSplit: 
       return sealed
     },
     chaCha20Poly1305Decrypt(ciphertext, nonce, associated, key) {
-      const bytes = ciphertext.slice()
+      // A copy, since the ciphertext is hashed afterwards. Not slice(): a Buffer's is a view.
+      const bytes = new Uint8Array(ciphertext.subarray())
       const plain = bytes.subarray(0, bytes.length - TAG_BYTES)
       aead.open(plain, bytes.subarray(plain.length), nonce, key, associated)
       return plain

@@ -60,6 +60,8 @@ export class YamuxMuxer extends TypedEventEmitter<StreamMuxerEvents<YamuxStream>
   #lastData: { readonly streamId: number; readonly flags: number; readonly frame: Uint8Array; bytes: number } | undefined
   #isFlushDue = false
   #isFull = false
+  /** Resets and the go-away are frames too: sending them must not fail anew. */
+  #isFailing = false
   /** Diverted streams with bytes to send, in turn. */
   readonly #waiting = new Set<YamuxStream>()
   /** Ordinary streams that were told to wait. */
@@ -213,13 +215,13 @@ export class YamuxMuxer extends TypedEventEmitter<StreamMuxerEvents<YamuxStream>
   #flush(): void {
     if (this.status === 'closed') return
     do {
-      this.#write()
+      if (!this.#write()) return
       for (const stream of this.#waiting) {
         if (!this.hasRoom) break
         this.#waiting.delete(stream)
         if (stream.pump()) this.#waiting.add(stream)
       }
-    } while (this.#batch.length > 0 && !this.#isFull)
+    } while (this.#batch.length > 0)
     if (!this.hasRoom) return
     for (const stream of this.#thirsty) {
       if (!stream.canSend && stream.status === 'open') continue
@@ -228,13 +230,16 @@ export class YamuxMuxer extends TypedEventEmitter<StreamMuxerEvents<YamuxStream>
     }
   }
 
-  #write(): void {
-    if (this.#batch.length === 0 || this.#isFull || this.#connection.status !== 'open') return
+  /** @returns whether the connection takes more */
+  #write(): boolean {
+    if (this.#isFull || this.#connection.status !== 'open') return false
+    if (this.#batch.length === 0) return true
     const batch = this.#batch
     this.#batch = []
     this.#batchBytes = 0
     this.#lastData = undefined
     this.#isFull = !this.#link.write(batch)
+    return !this.#isFull
   }
 
   #onHeader(type: number, flags: number, streamId: number, length: number): void {
@@ -308,8 +313,12 @@ export class YamuxMuxer extends TypedEventEmitter<StreamMuxerEvents<YamuxStream>
   }
 
   #fail(error: Error, code: number): void {
-    if (this.status === 'closed') return
+    if (this.status === 'closed' || this.#isFailing) return
+    this.#isFailing = true
     this.status = 'closing'
+    // Nobody waits for it any more, and the go-away need not wait behind it.
+    this.#batch = []
+    this.#batchBytes = 0
     for (const stream of this.streams) stream.abort(error)
     this.#goAway(code)
     this.#closed()

@@ -114,8 +114,8 @@ export class YamuxStream extends AbstractStream implements DirectStream {
       this.#reader(piece, headroom)
       return
     }
-    // A few bytes of a large buffer must not keep it.
-    this.onData(piece.length * 4 < piece.buffer.byteLength ? piece.slice() : piece)
+    // A few bytes of a large buffer must not keep it. Not slice(): a Buffer's is a view.
+    this.onData(piece.length * 4 < piece.buffer.byteLength ? new Uint8Array(piece) : piece)
     this.#owed += piece.length
     this.#creditWhatWasRead()
   }
