@@ -108,7 +108,7 @@ export function cutter(lengths: readonly number[]): (bytes: Uint8Array) => Uint8
     for (let offset = 0; offset < bytes.length;) {
       const length = lengths[turn++ % lengths.length] ?? 1
       // Memory of its own, as a socket's chunk has: neighbours must not matter.
-      pieces.push(bytes.slice(offset, offset + length))
+      pieces.push(new Uint8Array(bytes.subarray(offset, offset + length)))
       offset += length
     }
     return pieces
