@@ -12,7 +12,7 @@ const MAX_FREE = 64
 
 export interface BufferPool {
   /** @returns exactly so many bytes, with whatever was in them. */
-  take(bytes: number): Uint8Array
+  readonly take: (bytes: number) => Uint8Array
   /** The bytes of `take` are not needed any more. Nothing happens to bytes that are not of the pool. */
   readonly release: (bytes: Uint8Array) => void
 }

@@ -35,6 +35,7 @@ const MAX_MERGED_BYTES = 128 * 1024
 const MAX_BATCH_BYTES = 128 * 1024
 /** Control frames that wait for a connection that takes nothing. They answer what the remote sends, so a remote that only sends would make us hold them without end. */
 const MAX_CONTROL_BACKLOG_BYTES = 1024 * 1024
+const MAX_STREAM_ID = 2 ** 32 - 1
 /** Streams opened by the remote before anybody listens. */
 const MAX_EARLY_STREAMS = 16
 /** What is on its way after a polite go-away. */
@@ -109,6 +110,7 @@ export class YamuxMuxer extends TypedEventEmitter<StreamMuxerEvents<YamuxStream>
     if (this.status !== 'open') throw new MuxerClosedError()
     if (this.#streams.size - this.#inbound >= this.#init.maxOutboundStreams)
       throw new TooManyOutboundProtocolStreamsError('as many streams as may be are open')
+    if (this.#nextStreamId > MAX_STREAM_ID) throw new MuxerClosedError('all stream numbers of this connection are used up')
     const stream = this.#add(this.#nextStreamId, 'outbound')
     this.#nextStreamId += 2
     queueMicrotask(() => {
@@ -238,7 +240,14 @@ export class YamuxMuxer extends TypedEventEmitter<StreamMuxerEvents<YamuxStream>
     this.#batch = []
     this.#batchBytes = 0
     this.#lastData = undefined
-    this.#isFull = !this.#link.write(batch)
+    try {
+      this.#isFull = !this.#link.write(batch)
+    } catch (error) {
+      // The connection below is closing and has not said so yet.
+      this.#closed()
+      this.#connection.abort(error instanceof Error ? error : new Error('could not write'))
+      return false
+    }
     return !this.#isFull
   }
 

@@ -58,17 +58,15 @@ export class YamuxStream extends AbstractStream implements DirectStream {
     this.#opening = direction === 'outbound' ? 'syn' : 'ack'
   }
 
-  /** Bytes that wait in `forward`. */
-  get waitingBytes(): number {
-    return this.#waiting.length
-  }
-
   divert(reader: LinkReader): void {
     this.#reader = reader
     const rest = this.readBuffer.slice()
     this.readBuffer.consume(rest.length)
     if (rest.length === 0) return
-    this.#prepaid += rest.length
+    // Part of it may have been read before, given back, and put back unread.
+    const unpaid = Math.min(this.#owed, rest.length)
+    this.#owed -= unpaid
+    this.#prepaid += rest.length - unpaid
     reader(rest, 0)
   }
 
@@ -114,10 +112,11 @@ export class YamuxStream extends AbstractStream implements DirectStream {
       this.#reader(piece, headroom)
       return
     }
+    this.#owed += piece.length
     // A few bytes of a large buffer must not keep it. Not slice(): a Buffer's is a view.
     this.onData(piece.length * 4 < piece.buffer.byteLength ? new Uint8Array(piece) : piece)
-    this.#owed += piece.length
-    this.#creditWhatWasRead()
+    // Nobody reads any more: what arrives is dropped, and the remote must not wait for us.
+    if (this.readStatus === 'closing' || this.readStatus === 'closed') this.credit(0)
   }
 
   receiveWindowUpdate(bytes: number): void {
@@ -174,13 +173,12 @@ export class YamuxStream extends AbstractStream implements DirectStream {
 
   override sendPause(): void {}
 
-  override sendResume(): void {
-    this.#creditWhatWasRead()
-  }
+  override sendResume(): void {}
 
-  /** What a paused or unheard stream holds is not given back. */
-  #creditWhatWasRead(): void {
-    if (this.readBuffer.byteLength === 0 && this.readStatus === 'readable') this.credit(0)
+  /** Runs whenever something may be read: on arrival, for a first listener, after a pause. What nobody took is not given back. */
+  protected override dispatchReadBuffer(): void {
+    super.dispatchReadBuffer()
+    if (this.readBuffer.byteLength === 0 && this.#reader === undefined) this.credit(0)
   }
 
   #send(bytes: Uint8Array, headroom: number): void {
