@@ -4,9 +4,9 @@
 import { createServer as createPlainServer, type Server, type ServerOptions } from 'node:http'
 import { createServer as createTlsServer, Server as TlsServer } from 'node:https'
 import { createAdaptorServer } from '@hono/node-server'
-import type { WebSocketServer } from 'ws'
 import type { App } from './app.ts'
 import type { CertificatePair } from './certificate.ts'
+import type { createWebSocketServer } from './sockets.ts'
 
 export interface HttpServer {
   /** @returns the port that was given. @throws Node's own error, with its code (EADDRINUSE, EACCES, …). */
@@ -19,7 +19,7 @@ export interface HttpServer {
 
 export interface HttpServerOptions {
   readonly app: App
-  readonly webSocketServer: WebSocketServer
+  readonly webSocketServer: ReturnType<typeof createWebSocketServer>
   readonly host: string
   readonly port: number
   readonly tls: CertificatePair | undefined

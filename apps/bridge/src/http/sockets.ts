@@ -6,18 +6,16 @@
 import type { IncomingMessage } from 'node:http'
 import { upgradeWebSocket } from '@hono/node-server'
 import type { WebSocketListener } from '@footbridge/listeners/websocket/websocket-listener'
+import { UpgradedSocket } from '@footbridge/listeners/websocket/upgraded-socket'
 import { FootbridgeError } from '@footbridge/shared/errors'
 import type { MiddlewareHandler } from 'hono'
-import { type WebSocket, WebSocketServer } from 'ws'
+import { WebSocketServer } from 'ws'
 import type { Log } from '../telemetry/log.ts'
 import type { ClientAddress } from './client-address.ts'
 
-/** A message that a browser's libp2p sends has at most 256 KiB (a yamux window) and a few bytes. */
-const MAX_MESSAGE_BYTES = 1024 * 1024
-
 export function createWebSocketServer(): WebSocketServer {
   // What noise encrypted does not compress.
-  return new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: MAX_MESSAGE_BYTES, clientTracking: false })
+  return new WebSocketServer({ noServer: true, perMessageDeflate: false, clientTracking: false, WebSocket: UpgradedSocket })
 }
 
 export interface SocketsDependencies {
@@ -40,12 +38,8 @@ export function libp2pSockets({
       throw new FootbridgeError('bridge_full', 'no room for another connection', { details: { retryAfterSeconds: 5 } })
     return upgradeWebSocket(() => ({
       onOpen(_event, { raw }) {
-        const socket = raw as unknown as WebSocket
-        // Hono's helper hangs listeners on the socket right after this, which would run for every message and keep the request (6 KB) for as long.
-        queueMicrotask(() => {
-          socket.removeAllListeners()
-          listener.accept(socket, { address: ip, port })
-        })
+        // Only its socket is kept: Hono's helper hangs the request (6 KB) on the object itself.
+        if (raw instanceof UpgradedSocket) listener.accept(raw.framed, { address: ip, port })
       },
     }))(context, next)
   }

@@ -1,21 +1,21 @@
 /**
  * One accepted WebSocket as a libp2p MultiaddrConnection and as a byte link, with backpressure both ways and an abort that really closes the socket.
  * The stock @libp2p/websockets aborts with close code 1006, which is illegal and ignored (the socket stays), never pauses the sender and polls for drain.
- * Not here: who may come in and how many (websocket-listener.ts).
+ * Not here: who may come in and how many (websocket-listener.ts), frames (framed-socket.ts).
  */
 import type { ByteLink, LinkReader } from '@footbridge/links/byte-link'
 import type { AbortOptions, Logger } from '@libp2p/interface'
 import { AbstractMultiaddrConnection, type SendResult } from '@libp2p/utils'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Uint8ArrayList } from 'uint8arraylist'
-import type { RawData, WebSocket } from 'ws'
 import { WebSocketCloseError } from './close-error.ts'
+import type { FramedSocket } from './framed-socket.ts'
 
 /** Bytes waiting in the socket at which the writer is told to wait. More only adds delay, for control frames above all. */
 const HIGH_WATER_BYTES = 256 * 1024
 /** Bytes waiting below which the writer may go on; half, so that the socket never runs dry between. */
 const LOW_WATER_BYTES = HIGH_WATER_BYTES / 2
-/** Bytes of one message: below the 1 MiB that our own server takes, above the 64 KiB of a noise frame so that a batch costs one header. */
+/** Bytes of one message: below the 1 MiB that many servers and proxies take, above the 64 KiB of a noise record so that a batch costs one header. */
 const MAX_MESSAGE_BYTES = 256 * 1024
 /** How long a polite close may take before the socket is cut. */
 const CLOSE_DEADLINE_MS = 1_000
@@ -23,33 +23,34 @@ const CLOSE_DEADLINE_MS = 1_000
 const LAST_WORDS_MS = 200
 
 export interface WebSocketConnectionInit {
-  readonly socket: WebSocket
+  readonly socket: FramedSocket
   readonly remoteAddr: Multiaddr
   readonly log: Logger
+  /** The socket is gone. */
+  readonly onClosed: () => void
 }
 
 export class WebSocketConnection extends AbstractMultiaddrConnection implements ByteLink {
-  readonly #socket: WebSocket
+  readonly #socket: FramedSocket
+  readonly #gone = Promise.withResolvers<void>()
   #reader: LinkReader | undefined
   #waitsForDrain = false
 
-  constructor({ socket, remoteAddr, log }: WebSocketConnectionInit) {
+  constructor({ socket, remoteAddr, log, onClosed }: WebSocketConnectionInit) {
     super({ remoteAddr, log, direction: 'inbound' })
     this.#socket = socket
-    socket.binaryType = 'nodebuffer'
-    socket.on('message', (data: RawData, isBinary: boolean) => {
-      if (!isBinary || !Buffer.isBuffer(data)) this.abort(new Error('libp2p speaks binary frames only'))
-      else if (this.#reader === undefined) this.onData(data)
-      else this.#reader(data, 0)
-    })
-    socket.on('error', (error) => {
-      this.abort(error)
-    })
-    socket.once('close', (code: number) => {
-      if (this.status !== 'open' && this.status !== 'closing') return
-      // 1006 is ws's word for "no close frame came": the remote vanished.
-      if (code === 1006) this.onRemoteReset()
-      else this.onTransportClosed()
+    socket.start({
+      data: (chunk, headroom) => {
+        if (this.#reader === undefined) this.onData(chunk)
+        else this.#reader(chunk, headroom)
+      },
+      closed: (code) => {
+        this.#gone.resolve()
+        onClosed()
+        if (this.status !== 'open' && this.status !== 'closing') return
+        if (code === 1006) this.onRemoteReset()
+        else this.onTransportClosed()
+      },
     })
   }
 
@@ -101,7 +102,7 @@ export class WebSocketConnection extends AbstractMultiaddrConnection implements 
     const cut = setTimeout(() => {
       socket.terminate()
     }, LAST_WORDS_MS)
-    socket.once('close', () => {
+    void this.#gone.promise.then(() => {
       clearTimeout(cut)
     })
     socket.close(error.code, error.message)
@@ -111,23 +112,18 @@ export class WebSocketConnection extends AbstractMultiaddrConnection implements 
 
   override async sendClose(options?: AbortOptions): Promise<void> {
     const socket = this.#socket
-    if (socket.readyState === socket.CLOSED) return
-    await new Promise<void>((resolve) => {
-      const cut = (): void => {
-        socket.terminate()
-      }
-      const deadline = setTimeout(cut, CLOSE_DEADLINE_MS)
-      options?.signal?.addEventListener('abort', cut)
-      socket.once('close', () => {
-        clearTimeout(deadline)
-        options?.signal?.removeEventListener('abort', cut)
-        resolve()
-      })
-      socket.close(1000)
-      // A paused socket would never read the other side's answer.
-      socket.resume()
-      if (options?.signal?.aborted === true) cut()
-    })
+    const cut = (): void => {
+      socket.terminate()
+    }
+    const deadline = setTimeout(cut, CLOSE_DEADLINE_MS)
+    options?.signal?.addEventListener('abort', cut)
+    socket.close(1000)
+    // A paused socket would never read the other side's answer.
+    socket.resume()
+    if (options?.signal?.aborted === true) cut()
+    await this.#gone.promise
+    clearTimeout(deadline)
+    options?.signal?.removeEventListener('abort', cut)
   }
 
   override sendPause(): void {

@@ -13,6 +13,7 @@ import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
+import { UpgradedSocket } from './upgraded-socket.ts'
 import {
   createWebSocketListener,
   DEFAULT_WEBSOCKET_LIMITS,
@@ -37,7 +38,12 @@ interface ServerUnderTest {
 
 async function startServer(limits: Partial<WebSocketListenerLimits> = {}): Promise<ServerUnderTest> {
   const http = createServer()
-  const webSocketServer = new WebSocketServer({ noServer: true, perMessageDeflate: false, clientTracking: false })
+  const webSocketServer = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    clientTracking: false,
+    WebSocket: UpgradedSocket,
+  })
   const tcpSockets = new Set<Socket>()
   http.on('connection', (socket: Socket) => {
     tcpSockets.add(socket)
@@ -49,7 +55,7 @@ async function startServer(limits: Partial<WebSocketListenerLimits> = {}): Promi
   const listener = createWebSocketListener({ getAddrs: () => [address], limits: { ...DEFAULT_WEBSOCKET_LIMITS, ...limits } })
   http.on('upgrade', (request, socket, head) => {
     webSocketServer.handleUpgrade(request, socket, head, (webSocket) => {
-      listener.accept(webSocket, { address: String(request.headers['x-client'] ?? '127.0.0.1'), port: 4711 })
+      listener.accept(webSocket.framed, { address: String(request.headers['x-client'] ?? '127.0.0.1'), port: 4711 })
     })
   })
   const node = await createLibp2p({
@@ -185,7 +191,28 @@ describe('the WebSocket listener', () => {
     const socket = new WebSocket(`ws://127.0.0.1:${server.port}`)
     await new Promise((resolve) => socket.once('open', resolve))
     socket.send('hello')
-    expect(await new Promise((resolve) => socket.once('close', resolve))).toBe(1006)
+    expect(await new Promise((resolve) => socket.once('close', resolve))).toBe(1003)
+  })
+
+  it('answers pings, and close frames with their own code', async () => {
+    const server = await startServer()
+    const socket = new WebSocket(`ws://127.0.0.1:${server.port}`)
+    await new Promise((resolve) => socket.once('open', resolve))
+    const pong = new Promise<Buffer>((resolve) => socket.once('pong', resolve))
+    socket.ping('are you there')
+    expect((await pong).toString()).toBe('are you there')
+    const closed = new Promise<number>((resolve) => socket.once('close', resolve))
+    socket.close(4000, 'had enough')
+    expect(await closed).toBe(4000)
+    await eventually(() => expect([server.listener.size, server.tcpSockets.size]).toEqual([0, 0]))
+  })
+
+  it('cuts who ends the TCP connection without a word', async () => {
+    const server = await startServer()
+    const socket = new WebSocket(`ws://127.0.0.1:${server.port}`)
+    await new Promise((resolve) => socket.once('open', resolve))
+    ;(socket as unknown as { _socket: Socket })._socket.end()
+    await eventually(() => expect([server.listener.size, server.tcpSockets.size]).toEqual([0, 0]))
   })
 
   it('hangs up on who does not finish the handshake in time', async () => {

@@ -7,8 +7,8 @@ import { transportSymbol, type ComponentLogger, type Listener, type ListenerEven
 import { ipPortToMultiaddr } from '@libp2p/utils'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { TypedEventEmitter } from 'main-event'
-import type { WebSocket } from 'ws'
 import { addressKey } from './address-key.ts'
+import type { FramedSocket } from './framed-socket.ts'
 import { WebSocketConnection } from './websocket-connection.ts'
 
 export interface WebSocketListenerLimits {
@@ -26,6 +26,9 @@ export interface WebSocketListenerLimits {
   /** A socket from which nothing came for this long, pongs included, is cut. */
   readonly silenceMs: number
 }
+
+/** How long a refused socket has to read why. */
+const LAST_WORDS_MS = 200
 
 export const DEFAULT_WEBSOCKET_LIMITS: WebSocketListenerLimits = {
   maxSockets: 12_000,
@@ -45,7 +48,7 @@ export interface WebSocketListener {
   /** May one more socket from this address come in now? Ask before the upgrade, where a refusal still has a status. */
   admits(address: string): boolean
   /** Takes over an open socket. Closes it with 1013 (try again later) when there is no room or the node is not listening. */
-  accept(socket: WebSocket, remote: RemoteSocket): void
+  accept(socket: FramedSocket, remote: RemoteSocket): void
   readonly size: number
 }
 
@@ -68,9 +71,11 @@ export function createWebSocketListener(options: {
   readonly now?: () => number
 }): WebSocketListener {
   const { getAddrs, limits = DEFAULT_WEBSOCKET_LIMITS, now = Date.now } = options
-  const sockets = new Map<WebSocket, Entry>()
+  const sockets = new Map<FramedSocket, Entry>()
   const perAddress = new Map<string, { sockets: number; upgrading: number }>()
   let upgrading = 0
+  /** Waits for the last socket to go. */
+  let emptied: (() => void) | undefined
   let active: { upgrader: Upgrader; logger: ComponentLogger; stop: AbortController } | undefined
 
   const admits = (address: string): boolean => {
@@ -83,7 +88,7 @@ export function createWebSocketListener(options: {
     )
   }
 
-  const track = (socket: WebSocket, key: string): Entry => {
+  const track = (socket: FramedSocket, key: string): Entry => {
     const entry: Entry = { key, heardAt: now(), upgrading: true }
     const own = perAddress.get(key) ?? { sockets: 0, upgrading: 0 }
     perAddress.set(key, own)
@@ -91,17 +96,14 @@ export function createWebSocketListener(options: {
     own.upgrading++
     upgrading++
     sockets.set(socket, entry)
-    const heard = (): void => {
-      entry.heardAt = now()
-    }
-    socket.on('pong', heard)
-    socket.on('message', heard)
-    socket.once('close', () => {
-      upgraded(entry)
-      sockets.delete(socket)
-      if (--own.sockets === 0) perAddress.delete(key)
-    })
     return entry
+  }
+
+  const untrack = (socket: FramedSocket, entry: Entry): void => {
+    upgraded(entry)
+    sockets.delete(socket)
+    const own = perAddress.get(entry.key)
+    if (own !== undefined && --own.sockets === 0) perAddress.delete(entry.key)
   }
 
   const upgraded = (entry: Entry): void => {
@@ -116,16 +118,15 @@ export function createWebSocketListener(options: {
     const at = now()
     for (const [socket, entry] of sockets) {
       // A paused socket is full of unread bytes, not silent: its pongs wait behind them.
-      if (socket.isPaused) entry.heardAt = at
+      if (socket.takeHeard() || socket.isPaused) entry.heardAt = at
       else if (at - entry.heardAt >= limits.silenceMs) socket.terminate()
-      else if (at - entry.heardAt >= limits.pingIntervalMs / 2 && socket.readyState === socket.OPEN) socket.ping()
+      else if (at - entry.heardAt >= limits.pingIntervalMs / 2) socket.ping()
     }
   }
 
-  const accept = (socket: WebSocket, remote: RemoteSocket): void => {
+  const accept = (socket: FramedSocket, remote: RemoteSocket): void => {
     if (active === undefined || !admits(remote.address)) {
-      socket.on('error', () => {})
-      socket.close(1013)
+      refuse(socket)
       return
     }
     const { upgrader, logger, stop } = active
@@ -134,6 +135,10 @@ export function createWebSocketListener(options: {
       socket,
       remoteAddr: ipPortToMultiaddr(remote.address, remote.port).encapsulate('/ws'),
       log: logger.forComponent('libp2p:websocket'),
+      onClosed: () => {
+        untrack(socket, entry)
+        if (sockets.size === 0) emptied?.()
+      },
     })
     const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(limits.handshakeMs)])
     upgrader.upgradeInbound(connection, { signal }).then(
@@ -144,6 +149,20 @@ export function createWebSocketListener(options: {
         connection.abort(error instanceof Error ? error : new Error('the libp2p handshake failed'))
       },
     )
+  }
+
+  /** Try again later; who does not go by itself is cut. */
+  const refuse = (socket: FramedSocket): void => {
+    const cut = setTimeout(() => {
+      socket.terminate()
+    }, LAST_WORDS_MS)
+    socket.start({
+      data: () => {},
+      closed: () => {
+        clearTimeout(cut)
+      },
+    })
+    socket.close(1013)
   }
 
   const createListener = (upgrader: Upgrader, logger: ComponentLogger): Listener => {
@@ -172,7 +191,10 @@ export function createWebSocketListener(options: {
         const cut = setTimeout(() => {
           for (const socket of sockets.keys()) socket.terminate()
         }, 1_000)
-        await Promise.all([...sockets.keys()].map((socket) => new Promise((resolve) => socket.once('close', resolve))))
+        if (sockets.size > 0)
+          await new Promise<void>((resolve) => {
+            emptied = resolve
+          })
         clearTimeout(cut)
         events.safeDispatchEvent('close')
       },
