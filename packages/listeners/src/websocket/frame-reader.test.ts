@@ -1,7 +1,7 @@
 /** Frames are made by ws's own encoder, which knows nothing of our reader. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { WebSocket } from 'ws'
+import * as ws from 'ws'
 import { FrameError, FrameReader } from './frame-reader.ts'
 
 interface FrameOptions {
@@ -17,7 +17,7 @@ function frame(payload: Uint8Array, { opcode = 2, fin = true, mask = true, rsv1 
 }
 
 /** Not in ws's types. */
-const encoder = (WebSocket as unknown as { Sender: { frame(data: Buffer, options: object): Buffer[] } }).Sender
+const encoder = (ws as unknown as { Sender: { frame(data: Buffer, options: object): Buffer[] } }).Sender
 
 function generateMask(mask: Buffer): void {
   mask.set([0x5a, 0x01, 0xff, 0x80])
