@@ -58,6 +58,11 @@ export class YamuxStream extends AbstractStream implements DirectStream {
     this.#opening = direction === 'outbound' ? 'syn' : 'ack'
   }
 
+  /** Bytes that wait in `forward`. */
+  get waitingBytes(): number {
+    return this.#waiting.length
+  }
+
   divert(reader: LinkReader): void {
     this.#reader = reader
     const rest = this.readBuffer.slice()
