@@ -21,6 +21,7 @@ const webTransport: Step = {
   env: { CHROMIUM_PATH: chromium },
   count: countVitest,
 }
+const linksFuzz: Step = { name: 'links, 50 000 bad inputs', command: ['vitest', 'run', 'links/src/fuzz'], env: { FUZZ_INPUTS: '50000' } }
 const journeys: Step = {
   name: 'journeys',
   command: inNamespace(['playwright', 'test', '--config', 'e2e/playwright.config.ts', '--reporter=list,json']),
@@ -33,7 +34,7 @@ const total = { passed: 0, failed: 0 }
 for (const [steps, concurrency] of [
   [[build], 1],
   [checks, undefined],
-  [[size, slow, webTransport, journeys], 1],
+  [[size, slow, linksFuzz, webTransport, journeys], 1],
 ] as const) {
   const part = await runSteps(steps, concurrency)
   total.passed += part.passed
