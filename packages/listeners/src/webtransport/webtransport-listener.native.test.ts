@@ -86,12 +86,20 @@ describe('the WebTransport listener', () => {
     },
   )
 
-  it('C4 has an address with two hashes, on the port that it was given', async () => {
+  it('C4 has an address with two hashes, on the port that it was given, and tells libp2p when it listens and when no more', async () => {
     const server = await startServer()
     expect(server.address().toString()).toMatch(
       new RegExp(`^/ip4/127.0.0.1/udp/${server.listener.port}/quic-v1/webtransport/certhash/uEi[\\w-]{44}/certhash/uEi[\\w-]{44}/p2p/`),
     )
     expect(server.address().toString()).toContain(server.listener.addressSuffix())
+    const told: string[] = []
+    server.node.addEventListener('transport:listening', ({ detail }) => told.push(`listens ${detail.getAddrs().join()}`))
+    server.node.addEventListener('transport:close', () => told.push('closed'))
+    await server.node.stop()
+    await server.node.start()
+    expect(told[0]).toBe('closed')
+    expect(told[1]).toContain('listens /ip4/127.0.0.1/udp/')
+    expect(told[1]).not.toContain('/p2p/')
   })
 
   it('C5 changes its certificate without losing a session, on the same port', async () => {
@@ -243,6 +251,35 @@ describe('the WebTransport listener', () => {
     await eventually(() => expect(connection.streams).toEqual([]))
   })
 
+  it('S2 receives ten megabytes in small pieces on a stream that is closed for writing', async () => {
+    const server = await startServer()
+    const client = await startClient()
+    await server.node.handle('/many/1', async (stream) => {
+      await send(stream, 10_000_000, 1_000)
+      await stream.close()
+    })
+    const stream = await (await client.dial(server.address())).newStream('/many/1')
+    let received = 0
+    stream.addEventListener('message', ({ data }) => (received += data.byteLength))
+    await stream.close()
+    await eventually(() => expect([received, stream.status]).toEqual([10_000_000, 'closed']))
+  })
+
+  it('S3 closes a stream whose remote reads no more and still writes', async () => {
+    const server = await startServer()
+    const client = await startClient()
+    const opened = Promise.withResolvers<Stream>()
+    await server.node.handle('/half/1', (stream) => opened.resolve(stream))
+    const here = await (await client.dial(server.address())).newStream('/half/1')
+    let received = 0
+    here.addEventListener('message', ({ data }) => (received += data.byteLength))
+    const there = await opened.promise
+    await there.closeRead()
+    await Promise.all([send(there, 1_000_000), here.close()])
+    await there.close()
+    await eventually(() => expect([received, here.status, there.status]).toEqual([1_000_000, 'closed', 'closed']))
+  })
+
   it('S4 resets a stream at the other side when one aborts', async () => {
     const server = await startServer()
     const client = await startClient()
@@ -320,6 +357,21 @@ describe('the WebTransport listener', () => {
     const client = await startClient((session) => sessions.push(session))
     await client.dial(server.address())
     for (let packets = 0; packets < 3; packets++) expect(await sessions[0]!.recvDatagram()).toHaveLength(1)
+  })
+
+  it('E1 closes all streams of both sides with their connection', async () => {
+    const server = await startServer()
+    const client = await startClient()
+    await server.node.handle('/idle/1', () => {})
+    const connection = await client.dial(server.address())
+    for (let index = 0; index < 5; index++) await connection.newStream('/idle/1')
+    const other = await inbound(server)
+    const idle = (each: Connection): Stream[] => each.streams.filter(({ protocol }) => protocol === '/idle/1')
+    await eventually(() => expect([idle(connection).length, idle(other).length]).toEqual([5, 5]))
+    await connection.close()
+    await eventually(() =>
+      expect([connection.status, other.status, connection.streams, other.streams]).toEqual(['closed', 'closed', [], []]),
+    )
   })
 
   it('E4 tells clients that it goes away, gives its port back, and can start again', async () => {
