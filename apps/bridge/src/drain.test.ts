@@ -107,7 +107,7 @@ describe('a bridge that is asked to stop', () => {
     expect(heard[2]).toMatchObject({ type: 'ending', reason: 'draining', peer: expect.any(String) })
     const charlie = await bench.startNative()
     await expect(charlie.dial(multiaddr(circuitTo(bridge, alice)))).rejects.toThrow()
-    expect([circuit.status, (await fetch(`${bridge.url}/readyz`)).status]).toEqual(['open', 503])
+    expect([circuit.status, (await fetch(`${bridge.url}/healthz`)).status]).toEqual(['open', 503])
     circuit.abort(new Error('moved to another path'))
     await stopped
     expect(performance.now() - startedAt).toBeLessThan(4_500)
