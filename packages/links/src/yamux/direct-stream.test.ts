@@ -133,6 +133,31 @@ it('stops the sender for good when nobody gives credit, at one window', async ()
   })
 })
 
+it('gives nothing back for what waited in the stream before it was diverted, until that is credited', async () => {
+  const [a, inward] = createMuxers('stock', 'ours')
+  const alice = await a.muxer.createStream()
+  await eventually(() => {
+    expect(inward.inbound).toHaveLength(1)
+  })
+  const from = direct(inward.inbound[0] as Stream)
+  from.pause()
+  alice.send(pattern(1_000_000))
+  await eventually(() => {
+    expect(from.readBufferLength).toBe(INITIAL_WINDOW_BYTES)
+  })
+  let arrived = 0
+  from.divert((chunk) => {
+    arrived += chunk.length
+  })
+  expect(arrived).toBe(INITIAL_WINDOW_BYTES)
+  from.credit(70_000)
+  await eventually(() => {
+    expect(arrived).toBe(INITIAL_WINDOW_BYTES + 70_000)
+  })
+  for (let count = 0; count < 10; count++) await turn()
+  expect(arrived).toBe(INITIAL_WINDOW_BYTES + 70_000)
+})
+
 it('forgets what waits when its stream is reset, and forwards nothing afterwards', async () => {
   const [outward, b] = createMuxers('ours', 'stock')
   const to = direct(await outward.muxer.createStream())
