@@ -1,3 +1,4 @@
+import { queryObjects } from 'node:v8'
 import type { ConnectionEncrypter, SecuredConnection } from '@libp2p/interface'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
@@ -5,6 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import fc from 'fast-check'
 import { createWires, cutter, eventually, pattern, sameBytes, type Wire, type WireOptions } from '../test-wire.ts'
 import { openSslAead } from './aead.ts'
+import { HandshakeStream } from './handshake-stream.ts'
 import { SealedStream } from './sealed-stream.ts'
 import { aeads, collect, createComponents, ours, stock, type Components } from './test-noise.ts'
 
@@ -51,6 +53,16 @@ for (const aead of aeads) {
       expect([out.streamMuxer?.protocol, incoming.streamMuxer?.protocol]).toEqual(['/yamux/1.0.0', '/yamux/1.0.0'])
       await flows(out.connection, incoming.connection)
       await flows(incoming.connection, out.connection)
+    })
+
+    it('keeps nothing of the handshake while the connection lives', async () => {
+      // Counted after a collection of garbage.
+      const handshakes = (): number => queryObjects(HandshakeStream, { format: 'count' })
+      const { out, incoming } = await handshake(ours(aead), ours(aead))
+      await eventually(() => {
+        expect(handshakes()).toBe(0)
+      })
+      await flows(out.connection, incoming.connection)
     })
 
     it('gives the same plaintext however the bytes are cut, from the first byte of the handshake on', async () => {

@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto'
 import type { ConnectionEncrypter, MessageStream, SecureConnectionOptions, SecuredConnection } from '@libp2p/interface'
 import { noise as stockNoise, type NoiseExtensions } from '@libp2p/noise'
-import { byteLinkOf } from '../byte-link.ts'
+import { byteLinkOf, type ByteLink } from '../byte-link.ts'
 import type { Aead } from './aead.ts'
 import { createBufferPool } from './buffer-pool.ts'
 import { createHandshakeCrypto } from './handshake-crypto.ts'
@@ -33,10 +33,7 @@ export function noise({ aead }: { readonly aead: Aead }): (components: StockComp
       const link = byteLinkOf(stream)
       const handshake = new HandshakeStream(stream)
       const crypto = createHandshakeCrypto(aead, staticKeys, () => handshake.finish())
-      let receive = (chunk: Uint8Array, _headroom: number): void => handshake.receive(chunk)
-      link.attach((chunk, headroom) => {
-        receive(chunk, headroom)
-      })
+      const receiveBy = attachReceiver(link, handshake)
       const secured = await stockNoise({ crypto, staticNoiseKey })(components)[direction](handshake, options)
       const keys = crypto.transportKeys()
       if (keys === undefined) throw new Error('@libp2p/noise has changed: its handshake split no keys')
@@ -45,7 +42,7 @@ export function noise({ aead }: { readonly aead: Aead }): (components: StockComp
       const [sendKey, receiveKey] = direction === 'secureOutbound' ? keys : [keys[1], keys[0]]
       const connection = new SealedStream({ stream, link, aead, pool, sendKey, receiveKey })
       const rest = handshake.takeRest()
-      receive = (chunk, headroom) => connection.receive(chunk, headroom)
+      receiveBy(connection)
       // Not before libp2p had the chance to listen.
       if (rest.length > 0) connection.receive(rest, 0)
       return { ...secured, connection }
@@ -56,5 +53,23 @@ export function noise({ aead }: { readonly aead: Aead }): (components: StockComp
       secureInbound: (stream, options) => secure('secureInbound', stream, options),
       secureOutbound: (stream, options) => secure('secureOutbound', stream, options),
     }
+  }
+}
+
+interface Receiver {
+  receive(chunk: Uint8Array, headroom: number): void
+}
+
+/**
+ * Not in `secure`: the link keeps its reader for as long as the connection lives, and a closure there would keep the whole handshake with it, 11 KB.
+ * @returns changes the receiver.
+ */
+function attachReceiver(link: ByteLink, first: Receiver): (next: Receiver) => void {
+  let receiver = first
+  link.attach((chunk, headroom) => {
+    receiver.receive(chunk, headroom)
+  })
+  return (next) => {
+    receiver = next
   }
 }
