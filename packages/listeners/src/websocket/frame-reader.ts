@@ -7,6 +7,7 @@ const OPCODE = { continuation: 0, text: 1, binary: 2, close: 8, ping: 9, pong: 1
 /** Two bytes, eight of length, four of mask. */
 const MAX_HEADER_BYTES = 14
 const MAX_CONTROL_BYTES = 125
+const NOTHING = Buffer.alloc(0)
 
 /** What the client did wrong, as a close code (RFC 6455, 7.4.1). */
 export class FrameError extends Error {
@@ -38,7 +39,7 @@ export class FrameReader {
   /** Of the payload, how much is to come and how much has come. */
   #left = -1
   #read = 0
-  #control = Buffer.alloc(0)
+  #control = NOTHING
   /** A message whose last frame has not come. */
   #isInMessage = false
   #isClosed = false
@@ -100,7 +101,7 @@ export class FrameReader {
     this.#left = length === 126 ? this.#header.readUInt16BE(2) : length === 127 ? this.#longLength() : length
     this.#read = 0
     this.#header.copy(this.#mask, 0, this.#headerBytes - 4, this.#headerBytes)
-    if (this.#isControl) this.#control = Buffer.alloc(this.#left)
+    if (this.#isControl) this.#control = this.#left === 0 ? NOTHING : Buffer.alloc(this.#left)
     else this.#isInMessage = !this.#isFinal
   }
 
