@@ -80,6 +80,27 @@ describe('the relay with stock clients', () => {
 })
 
 describe('the relay with raw clients', () => {
+  it.each([
+    ['granted', { type: 'RESERVE' } as const],
+    ['refused', { type: 'STATUS' } as const],
+    ['malformed', Uint8Array.of(1, 2, 3)],
+  ])('takes back the stream of a request that was %s when its client does not close it', async (_, request) => {
+    const { address, node } = await startRelay({}, { messageMs: 100 })
+    const { connection } = await startRaw(address)
+    const { stream } = await askHop(connection, request)
+    await eventually(() => expect(stream.status).toBe('reset'))
+    expect(node.getConnections()[0]?.streams).toEqual([])
+  })
+
+  it('does not reset the stream of a client that closes it after the answer', async () => {
+    const { address, node } = await startRelay()
+    const { connection } = await startRaw(address)
+    const { stream } = await askHop(connection, { type: 'RESERVE' })
+    await stream.close()
+    await eventually(() => expect(node.getConnections()[0]?.streams).toEqual([]))
+    expect(stream.status).toBe('closed')
+  })
+
   it('answers a reservation with seconds, its addresses and a voucher that the stock code opens', async () => {
     const { address, peerId } = await startRelay()
     const { node, connection } = await startRaw(address)

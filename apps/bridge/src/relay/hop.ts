@@ -9,6 +9,7 @@ import type { Connection, Libp2pEvents, PeerId, PrivateKey, Startable, Stream, T
 import type { ConnectionManager, Registrar } from '@libp2p/interface-internal'
 import { byteStream } from '@libp2p/utils'
 import type { Multiaddr } from '@multiformats/multiaddr'
+import { resetAfter } from '../node/stream-deadline.ts'
 import { createCircuits } from './circuits.ts'
 import { createConnect } from './connect.ts'
 import { createCounters } from './counters.ts'
@@ -115,7 +116,9 @@ function createHop(components: HopComponents, options: HopOptions): Relay & Star
 
   const answer = async (stream: Stream, message: HopMessage): Promise<void> => {
     stream.send(frameMessage(encodeHopMessage(message)))
-    await stream.close({ signal: AbortSignal.timeout(limits.messageMs) })
+    // Nothing more is said or heard here. Whoever leaves the other half open would keep one of the connection's places for HOP streams.
+    resetAfter(stream, limits.messageMs, 'the answer was not taken, or the stream not closed after it')
+    await stream.close()
   }
 
   const onPeerGone = ({ detail: peer }: CustomEvent<PeerId>): void => {
