@@ -6,8 +6,6 @@
  * Not here: what is a limit and when a circuit ends (relay/), who is here (peers/registry.ts).
  */
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
-import { lpStream } from '@libp2p/utils'
-import { MAX_FRAME_BYTES } from '@footbridge/shared/limits'
 import { CONTROL_PROTOCOL } from '@footbridge/shared/protocol-ids'
 import {
   decodeControlFrame,
@@ -17,7 +15,8 @@ import {
   type LimitScope,
   type SessionLimits,
 } from '@footbridge/shared/wire/control-frame'
-import { sendJsonFrame } from '../node/json-stream.ts'
+import { readFrames, sendJsonFrame } from '../node/json-stream.ts'
+import { resetAfter } from '../node/stream-deadline.ts'
 import type { Registry, SessionChange } from '../peers/registry.ts'
 import { reconnectInMs } from './reconnect.ts'
 
@@ -111,17 +110,17 @@ export function createControl({ node, registry, limitsOf, clock, random }: Contr
     tellReplaced(peer)
   }
 
-  const serve = async (stream: Stream, connection: Connection): Promise<void> => {
-    const frames = lpStream(stream, { maxDataLength: MAX_FRAME_BYTES, maxBufferSize: 2 * MAX_FRAME_BYTES })
-    let subscribed = false
-    for (let count = 0; stream.remoteWriteStatus === 'writable' || stream.readBufferLength > 0; count++) {
-      if (count >= MAX_FRAMES) throw new Error('too many frames')
-      const bytes = await frames.read(subscribed ? {} : { signal: AbortSignal.timeout(HELLO_MS) })
-      const frame = decodeControlFrame(bytes.subarray())
-      if (frame?.type !== 'hello' || subscribed) continue
+  const serve = (stream: Stream, connection: Connection): void => {
+    let saidHello: (() => void) | undefined = resetAfter(stream, HELLO_MS, 'no hello came')
+    let count = 0
+    readFrames(stream, (bytes) => {
+      if (++count > MAX_FRAMES) throw new Error('too many frames')
+      const frame = decodeControlFrame(bytes)
+      if (frame?.type !== 'hello' || saidHello === undefined) return
+      saidHello()
+      saidHello = undefined
       subscribe(connection.remotePeer.toString(), stream, connection)
-      subscribed = true
-    }
+    })
   }
 
   const onStream = (stream: Stream, connection: Connection): void => {
@@ -129,10 +128,7 @@ export function createControl({ node, registry, limitsOf, clock, random }: Contr
       stream.abort(new Error('control needs a session'))
       return
     }
-    serve(stream, connection).catch((error: unknown) => {
-      // Also how an ordinary end of the stream shows: there was no further frame.
-      if (stream.status === 'open') stream.abort(error instanceof Error ? error : new Error('the control stream failed'))
-    })
+    serve(stream, connection)
   }
 
   const onChange = ({ peer, after }: SessionChange): void => {

@@ -10,6 +10,7 @@ import { decodePresenceFrame, type PresenceRow } from '@footbridge/shared/wire/p
 import { createLibp2p } from 'libp2p'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createRegistry, type Registry } from '../peers/registry.ts'
+import { prefixed } from '../node/json-stream.ts'
 import type { Grant } from '../peers/session.ts'
 import { createPresence } from './presence.ts'
 
@@ -94,6 +95,7 @@ async function subscribe(
   return { list, stream, resets: () => resets, hello }
 }
 
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 const eventually = <Value>(check: () => Value): Promise<Value> => vi.waitFor(check, { timeout: 8_000, interval: 5 })
 
 describe('presence', () => {
@@ -165,6 +167,28 @@ describe('presence', () => {
     await eventually(() => expect(resets()).toBe(1))
     registry.end(alice.peerId.toString(), 'revoked')
     await eventually(() => expect(stream.status).toBe('reset'))
+  })
+
+  it('understands a hello in pieces and several in one, and takes back the stream of a reader that ended its side', async () => {
+    const { node, registry, appear } = await startPresence()
+    const alice = await startNode([])
+    const peer = alice.peerId.toString()
+    appear(peer)
+    const { stream, resets } = await subscribe(node, alice)
+    await eventually(() => expect(resets()).toBe(1))
+    const hellos = ['Alicia', 'Alina'].map((name) => prefixed(encodeJsonFrame({ type: 'hello', name, device: 'phone' })))
+    const bytes = Buffer.concat(hellos)
+    for (const part of [bytes.subarray(0, 1), bytes.subarray(1, 9), bytes.subarray(9)]) {
+      stream.send(part)
+      await nextTurn()
+    }
+    await eventually(() => expect(registry.get(peer)).toMatchObject({ name: 'Alina' }))
+    // A length with a byte more than it needs is a length all the same.
+    const [length = 0, ...hello] = prefixed(encodeJsonFrame({ type: 'hello', name: 'Alva', device: 'phone' }))
+    stream.send(Uint8Array.of(length | 0x80, 0, ...hello))
+    await eventually(() => expect(registry.get(peer)).toMatchObject({ name: 'Alva' }))
+    await stream.close()
+    await eventually(() => expect(node.getConnections()[0]?.streams).toEqual([]))
   })
 
   it('resets a stream that breaks the protocol or says hello like a machine', async () => {

@@ -7,13 +7,13 @@
  * Not here: the list over HTTP (routes.ts), who is here (peers/registry.ts).
  */
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
-import { lpStream } from '@libp2p/utils'
-import { MAX_FRAME_BYTES, MAX_PRESENCE_ROWS_PER_FRAME } from '@footbridge/shared/limits'
+import { MAX_PRESENCE_ROWS_PER_FRAME } from '@footbridge/shared/limits'
 import { PRESENCE_PROTOCOL } from '@footbridge/shared/protocol-ids'
 import { encodeJsonFrame } from '@footbridge/shared/wire/json-frame'
 import { utf8Encode } from '@footbridge/shared/text-codec'
 import { decodePresenceFrame, type PresenceFrame, type PresenceRow } from '@footbridge/shared/wire/presence-frame'
-import { prefixed } from '../node/json-stream.ts'
+import { prefixed, readFrames } from '../node/json-stream.ts'
+import { resetAfter } from '../node/stream-deadline.ts'
 import type { Registry, SessionChange } from '../peers/registry.ts'
 import type { Session } from '../peers/session.ts'
 
@@ -194,33 +194,27 @@ export function createPresence({ node, registry, clock }: PresenceDependencies):
     flushSafely(subscriber)
   }
 
-  const serve = async (stream: Stream, connection: Connection): Promise<void> => {
-    const peer = connection.remotePeer.toString()
-    const frames = lpStream(stream, { maxDataLength: MAX_FRAME_BYTES, maxBufferSize: 2 * MAX_FRAME_BYTES })
-    let subscribed = false
+  const serve = (peer: string, stream: Stream): void => {
+    let saidHello: (() => void) | undefined = resetAfter(stream, HELLO_MS, 'no hello came')
     let hellos = 0
     let minute = clock()
-    while (stream.remoteWriteStatus === 'writable' || stream.readBufferLength > 0) {
-      const bytes = await frames.read(subscribed ? {} : { signal: AbortSignal.timeout(HELLO_MS) })
-      const frame = decodePresenceFrame(bytes.subarray())
-      if (frame?.type !== 'hello') continue
+    readFrames(stream, (bytes) => {
+      const frame = decodePresenceFrame(bytes)
+      if (frame?.type !== 'hello') return
       if (clock() - minute >= 60_000) [minute, hellos] = [clock(), 0]
       if (++hellos > MAX_HELLOS_PER_MINUTE) throw new Error('too many hellos')
       registry.profile(peer, { name: frame.name.trim(), device: frame.device })
-      if (!subscribed) subscribe(peer, stream)
-      subscribed = true
-    }
+      if (saidHello === undefined) return
+      saidHello()
+      saidHello = undefined
+      subscribe(peer, stream)
+    })
   }
 
   const onStream = (stream: Stream, connection: Connection): void => {
-    if (registry.get(connection.remotePeer.toString()) === undefined) {
-      stream.abort(new Error('presence needs a session'))
-      return
-    }
-    serve(stream, connection).catch((error: unknown) => {
-      // Also how an ordinary end of the stream shows: there was no further frame.
-      if (stream.status === 'open') stream.abort(error instanceof Error ? error : new Error('the presence stream failed'))
-    })
+    const peer = connection.remotePeer.toString()
+    if (registry.get(peer) === undefined) stream.abort(new Error('presence needs a session'))
+    else serve(peer, stream)
   }
 
   return {
