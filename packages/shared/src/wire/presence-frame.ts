@@ -25,7 +25,7 @@ const row = v.object({
   name,
   device,
   /** When the peer became reachable: milliseconds since the epoch, the bridge's clock. */
-  since: v.number(),
+  since: v.pipe(v.number(), v.finite(), v.minValue(0)),
 })
 
 const schema = v.variant('type', [
