@@ -81,5 +81,6 @@ test('limit what the bridge relays in a day: at the end of the budget the circui
   await native.event('closed')
   const acknowledged = native.count((line) => line.includes('"ack"'))
   expect(acknowledged).toBeGreaterThan(3)
-  expect(acknowledged).toBeLessThan(20)
+  // The budget, a farewell of 32 KiB, and the message that was on its way.
+  expect(acknowledged).toBeLessThan(25)
 })

@@ -2,8 +2,8 @@
  * What a circuit's bytes cost. Every scope that pays for the circuit pays for every byte of both directions: a day's budget, and a rate that is a token
  * bucket. The circuit takes them in leases, so that a message costs one subtraction; what a lease has left is given back when the circuit rests or ends.
  *
- * How exact: a scope never relays more than its budget, but for `farewellBytes` and what each direction had in hand (at most a receive window) of each of its
- * circuits running when it ran out, which are counted; of its rate at most one lease a circuit is ahead. What `usedToday` says is ahead of what was relayed by at most one lease a circuit.
+ * How exact: a scope never relays more than its budget, but for `farewellBytes` and one message a direction of each of its circuits running when it ran out,
+ * which are counted; of its rate at most one lease a circuit is ahead. What `usedToday` says is ahead of what was relayed by at most one lease a circuit.
  * Not here: how a pump waits (pump.ts), the end of a circuit (circuits.ts), whose scopes (scopes.ts).
  */
 import type { RelayLimits } from './limits.ts'

@@ -1,9 +1,11 @@
 /**
- * One direction of a circuit: what arrives on `from` goes out on `to`, and `from` may send as much again as has left, later when an account has to wait.
+ * One direction of a circuit: what arrives on `from` goes out on `to`, and `from` may send as much again as has left. While an account has to wait, what still
+ * arrives is kept.
  * So at most one receive window (256 KiB with our yamux) is in here, however slow the reader.
  * Half-close is kept: the end of `from` closes the writing side of `to`, after everything read before it.
  * Not here: both directions and their end (circuits.ts), what bytes cost (meter.ts), how streams are read and written (pump-ends.ts).
  */
+import { ByteQueue } from '@footbridge/links/byte-queue'
 import type { Stream, StreamCloseEvent } from '@libp2p/interface'
 import type { Charge } from './meter.ts'
 import { sinkOf, sourceOf } from './pump-ends.ts'
@@ -18,14 +20,16 @@ export interface PumpOptions {
   readonly closeMs: number
 }
 
+const KEPT_PIECE_BYTES = 64 * 1024
+
 /** Starts pumping; ends by itself with the streams. */
 export function startPump({ from, to, charge, fail, closeMs }: PumpOptions): void {
   const source = sourceOf(from)
   const sink = sinkOf(to)
   /** Arrived and not sent on. */
   let held = 0
-  /** Sent on and not given back, because an account has to wait. */
-  let withheld = 0
+  /** Arrived while an account has to wait; charged already. */
+  const kept = new ByteQueue()
   let indebted: NodeJS.Timeout | undefined
   let finished = false
   let over = false
@@ -34,6 +38,7 @@ export function startPump({ from, to, charge, fail, closeMs }: PumpOptions): voi
     if (over) return
     over = true
     clearTimeout(indebted)
+    kept.clear()
     source.stop()
     sink.stop()
     if (error !== undefined) fail(error)
@@ -45,8 +50,14 @@ export function startPump({ from, to, charge, fail, closeMs }: PumpOptions): voi
       stop(exhausted(charged.account))
       return
     }
-    if (charged.waitMs > 0 && indebted === undefined) wait(charged.waitMs)
     held += chunk.length
+    // The message that makes the debt still goes.
+    if (indebted === undefined) send(chunk, headroom)
+    else kept.push(chunk)
+    if (charged.waitMs > 0 && indebted === undefined) wait(charged.waitMs)
+  }
+
+  const send = (chunk: Uint8Array, headroom: number): void => {
     try {
       sink.send(chunk, headroom)
     } catch (error) {
@@ -56,8 +67,7 @@ export function startPump({ from, to, charge, fail, closeMs }: PumpOptions): voi
 
   const onSent = (bytes: number): void => {
     held -= bytes
-    if (indebted === undefined) source.credit(bytes)
-    else withheld += bytes
+    source.credit(bytes)
     if (finished && held === 0) finish()
   }
 
@@ -68,9 +78,7 @@ export function startPump({ from, to, charge, fail, closeMs }: PumpOptions): voi
       const charged = charge(0)
       if (charged.state === 'exhausted') return stop(exhausted(charged.account))
       if (charged.waitMs > 0) return wait(charged.waitMs)
-      const bytes = withheld
-      withheld = 0
-      source.credit(bytes)
+      while (kept.length > 0 && !over) send(kept.take(KEPT_PIECE_BYTES), 0)
     }, ms)
   }
 

@@ -10,7 +10,7 @@ import { AbstractStream, type SendResult } from '@libp2p/utils'
 import type { Uint8ArrayList } from 'uint8arraylist'
 import type { LinkReader } from '../byte-link.ts'
 import type { DirectStream } from '../direct-stream.ts'
-import { ByteQueue } from './byte-queue.ts'
+import { ByteQueue } from '../byte-queue.ts'
 import { FLAG, INITIAL_WINDOW_BYTES, MAX_DATA_BYTES } from './frame.ts'
 
 /** A window is opened again in steps of this: small enough never to run dry, large enough that updates cost nothing. */

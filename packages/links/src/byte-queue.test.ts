@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import fc from 'fast-check'
-import { pattern } from '../test-wire.ts'
+import { pattern } from './test-wire.ts'
 import { ByteQueue } from './byte-queue.ts'
 
 it('gives back what was put in, in order, and knows how much that is', () => {
