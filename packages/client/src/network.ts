@@ -9,7 +9,6 @@ import { createBlobRequester } from '@footbridge/protocols/blob/blob-requester'
 import { MAX_BLOB_STREAMS_PER_CONNECTION, serveBlobs } from '@footbridge/protocols/blob/blob-server'
 import { MAX_MESSAGE_STREAMS_PER_CONNECTION } from '@footbridge/protocols/message/message-receiver'
 import { FootbridgeError, isFootbridgeError } from '@footbridge/shared/errors'
-import type { SessionAnswer } from '@footbridge/shared/login'
 import { BLOB_PROTOCOL, MESSAGE_PROTOCOL } from '@footbridge/shared/protocol-ids'
 import type { FileOffer, Peer } from './api.ts'
 import { createFetcher } from './blobs/fetcher.ts'
@@ -19,6 +18,7 @@ import { loadOrMakeKey } from './identity.ts'
 import { createIncoming } from './incoming.ts'
 import type { Kept } from './kept.ts'
 import { createNode } from './node/create-node.ts'
+import { rtcTransport } from './node/web-rtc.ts'
 import { createOutbox } from './outbox.ts'
 import { createPaths, type Paths } from './paths/paths.ts'
 
@@ -212,24 +212,6 @@ async function dialTarget(target: string, paths: Paths, libp2p: Libp2p): Promise
     if (isFootbridgeError(cause, 'peer_unreachable')) throw cause
     throw new FootbridgeError('peer_unreachable', 'that peer could not be reached', { cause })
   }
-}
-
-/** WebRTC comes in a chunk of its own, and not at all where the browser has none. */
-async function rtcTransport(
-  given: readonly unknown[] | undefined,
-  iceServers: () => SessionAnswer['iceServers'],
-): Promise<{ transports: readonly unknown[]; listen: readonly string[] }> {
-  if (given !== undefined) return { transports: given, listen: [] }
-  if (typeof RTCPeerConnection === 'undefined') return { transports: [], listen: [] }
-  const { webRTC } = await import('@libp2p/webrtc')
-  const rtcConfiguration = async (): Promise<RTCConfiguration> => ({
-    iceServers: iceServers().map(({ urls, username, credential }) => ({
-      urls,
-      ...(username !== undefined && { username }),
-      ...(credential !== undefined && { credential }),
-    })),
-  })
-  return { transports: [webRTC({ rtcConfiguration })], listen: ['/webrtc'] }
 }
 
 /** Browsers tell little; what they tell separates a phone's radio from a desk's cable. */

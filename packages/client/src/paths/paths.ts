@@ -22,10 +22,7 @@ import { decideUpgrade, retryDelayMs } from './upgrade-policy.ts'
 
 const SIGNALLING_PROTOCOL = '/webrtc-signaling/0.0.1'
 const DIAL_TIMEOUT_MS = 15_000
-/**
- * SDP and ICE over a slow relay take a few round trips of each; on one machine a try takes about a second. One pair of browsers in fourteen was still
- * relayed after twelve seconds, cause not isolated (stock js-libp2p was seen to hang with ICE connected). So: give up soon, dial again.
- */
+/** SDP and ICE over a slow relay take a few round trips of each; on one machine a try takes about a second. */
 const UPGRADE_TIMEOUT_MS = 8_000
 const PROOF_TIMEOUT_MS = 5_000
 const MEASURE_EVERY_MS = 15_000
