@@ -121,7 +121,10 @@ export function createSupervisor(parts: SupervisorParts): SupervisorHandle {
         if (current.state !== 'online') return
         work.reserve(current.session, signal).then(
           (ttlMs) => feed({ type: 'refreshed', ttlMs }),
-          (error: unknown) => feed(codeOf(error) === 'unauthorized' ? { type: 'sessionLost' } : { type: 'lost' }),
+          (error: unknown) => {
+            // Called off, as by a doubt: that says nothing of the link.
+            if (!signal.aborted) feed(codeOf(error) === 'unauthorized' ? { type: 'sessionLost' } : { type: 'lost' })
+          },
         )
         return
       case 'checkLink':
