@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest'
+import { expect, test, vi, type Mock } from 'vitest'
 import { rememberingInit } from './web-rtc.ts'
 
 /** As a browser's: its state is a getter of the prototype, and what the other side does comes as events. */
@@ -28,10 +28,10 @@ class FakePeerConnection {
   }
 }
 
-function open(label: string): { channel: RTCDataChannel; fake: FakeChannel; closed: ReturnType<typeof vi.fn> } {
+function open(label: string): { channel: RTCDataChannel; fake: FakeChannel; closed: Mock<() => void> } {
   const Remembering = rememberingInit(FakePeerConnection as unknown as typeof RTCPeerConnection)
   const channel = new Remembering().createDataChannel(label)
-  const closed = vi.fn()
+  const closed = vi.fn<() => void>()
   return { channel, fake: channel as unknown as FakeChannel, closed }
 }
 
