@@ -2,6 +2,7 @@
  * Point 5: two people on different tokens. Messages, what is kept, and the way from the relay to a direct path.
  */
 import { listPeers } from '../helpers/cli.ts'
+import { noticeLate } from '../helpers/notice-late.ts'
 import { words } from '../helpers/words.ts'
 import { expect, test, type Person } from './fixtures.ts'
 
@@ -65,22 +66,7 @@ test('go from the relay to a direct path by themselves, and show which it is wit
 test('go direct within one try, though one of them is slow to notice that they are connected', async ({ person }) => {
   const people = await pair(person)
   for (const { context, page, app } of people) {
-    // Who dials makes the channel `init`; by the time it looks, the other side has connected and closed that channel.
-    await context.addInitScript(() => {
-      globalThis.RTCPeerConnection = class extends RTCPeerConnection {
-        #isDialler = false
-
-        override createDataChannel(label: string, options?: RTCDataChannelInit): RTCDataChannel {
-          this.#isDialler ||= label === 'init'
-          return super.createDataChannel(label, options)
-        }
-
-        override async addIceCandidate(candidate?: RTCIceCandidateInit | null): Promise<void> {
-          await super.addIceCandidate(candidate)
-          if (this.#isDialler) await new Promise((resolve) => setTimeout(resolve, 1_000))
-        }
-      }
-    })
+    await context.addInitScript(noticeLate)
     await page.reload()
     await app.online()
   }
