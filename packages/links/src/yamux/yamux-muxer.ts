@@ -90,7 +90,12 @@ export class YamuxMuxer extends TypedEventEmitter<StreamMuxerEvents<YamuxStream>
     const parser = new FrameParser({
       header: (type, flags, streamId, length) => this.#onHeader(type, flags, streamId, length),
       body: (piece, headroom) => this.#receiving?.receiveData(piece, headroom),
-      bodyEnd: () => this.#onFlags(this.#receiving, this.#receivingFlags),
+      bodyEnd: () => {
+        const stream = this.#receiving
+        // Kept, it would hold a closed stream until the next data frame.
+        this.#receiving = undefined
+        this.#onFlags(stream, this.#receivingFlags)
+      },
     })
     this.#link.attach((chunk, headroom) => {
       if (this.status === 'closed') return
