@@ -74,13 +74,13 @@ async function soak(): Promise<boolean> {
   await crowd.join(peers)
   await eventually(async () => (await view.reserved()).length === crowd.here.size)
   report.joined(crowd.here.size, (performance.now() - joinedAt) / 1_000, crowd.failures)
-  await crowd.stats()
+  // Who was lost while others came counts too.
+  const lost = [...(await crowd.stats()).lost]
   const idle = await view.settledStats()
   report.perPeer(base, idle, crowd.here.size)
   if (values.heap !== undefined) await view.heapSnapshot(`${values.heap}-idle.heapsnapshot`)
 
   const echoes = { worked: 0, failed: [] as string[], slowestMs: 0 }
-  const lost: string[] = []
   const endsAt = performance.now() + minutes * 60_000
   const until = (ms: number): number => Math.max(0, Math.min(ms, endsAt - performance.now()))
   const repeat = async (everyMs: number, act: () => Promise<void>): Promise<void> => {
