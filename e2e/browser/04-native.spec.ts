@@ -27,7 +27,7 @@ test('dials a browser by its circuit address alone, proves its PeerID by Noise, 
   await alice.app.say('hello from a browser')
   const received = await native.event('received', ({ frame }) => (frame as { type: string }).type === 'text')
   expect(received).toMatchObject({ from: alice.peer, frame: { type: 'text', text: 'hello from a browser' } })
-  await expect(alice.app.log.getByText(words('status_delivered'))).toBeVisible()
+  await expect(alice.app.lastStatus).toContainText(words('status_delivered'))
 })
 
 test('gets no reservation without a session, and is not listed', async ({ bridge, person, until }) => {

@@ -17,7 +17,7 @@ test('exchange messages, each marked delivered once the other has it', async ({ 
   await alice.app.say('is this the bridge?')
   await bob.app.open('alice')
   await expect(bob.app.message('is this the bridge?')).toBeVisible()
-  await expect(alice.app.log.getByText(words('status_delivered'))).toBeVisible()
+  await expect(alice.app.lastStatus).toContainText(words('status_delivered'))
   await bob.app.say('mind the gap')
   await expect(alice.app.message('mind the gap')).toBeVisible()
 })
@@ -25,7 +25,7 @@ test('exchange messages, each marked delivered once the other has it', async ({ 
 test('keep a message for somebody who is away, say so, and deliver it when they are back', async ({ bridge, person }) => {
   const [alice, bob] = await pair(person)
   await alice.app.say('one')
-  await expect(alice.app.log.getByText(words('status_delivered'))).toBeVisible()
+  await expect(alice.app.lastStatus).toContainText(words('status_delivered'))
   await bob.page.close()
   await expect(alice.app.path('bob', 'path_none').or(alice.page.getByText(words('path_away')).first())).toBeVisible()
 
@@ -34,7 +34,7 @@ test('keep a message for somebody who is away, say so, and deliver it when they 
   const page = await bob.context.newPage()
   await page.goto(`${bridge.origin}/people/${alice.peer}`)
   await expect(page.getByRole('log').getByText('for later', { exact: true })).toBeVisible()
-  await expect(alice.app.log.getByText(words('status_delivered'))).toBeVisible()
+  await expect(alice.app.lastStatus).toContainText(words('status_delivered'))
 })
 
 test('have their conversation after a reload and with no bridge and no network at all', async ({ bridge, person }) => {

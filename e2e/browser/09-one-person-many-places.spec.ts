@@ -43,7 +43,7 @@ test('a second tab is a window onto the same peer: it sees, sends and dials thro
   await second.open('bob')
   await second.say('from the second tab')
   await expect(bob.app.message('from the second tab')).toBeVisible()
-  await expect(second.log.getByText(words('status_delivered'))).toBeVisible()
+  await expect(second.lastStatus).toContainText(words('status_delivered'))
   await expect(alice.app.message('from the second tab')).toBeVisible()
   await bob.app.say('to both')
   for (const app of [alice.app, second]) await expect(app.message('to both')).toBeVisible()
@@ -95,7 +95,7 @@ test('a tab that hangs loses the peer to one that is awake, and follows when it 
   await expect(alice.page.getByText(words('network_tab'))).toBeVisible()
   await bob.app.say('to both')
   await expect(second.message('to both')).toBeVisible()
-  await expect(bob.app.log.getByText(words('status_delivered'))).toBeVisible()
+  await expect(bob.app.lastStatus).toContainText(words('status_delivered'))
 })
 
 test('an identity moves to another browser in a file, which opens with its passphrase and with no other', async ({ bridge, person }) => {
@@ -142,7 +142,7 @@ test('of two devices with one identity the newer one stays; the older one says s
   await other.app.go('people')
   await other.app.open('bob')
   await expect(other.app.message('to the newer one')).toBeVisible()
-  await expect(bob.app.log.getByText(words('status_delivered'))).toBeVisible()
+  await expect(bob.app.lastStatus).toContainText(words('status_delivered'))
   await expect(alice.app.trouble).toHaveText(words('error_other_device'))
   expect(tries).toEqual([])
 
@@ -163,7 +163,7 @@ test('a bridge that was killed and is back finds its people by itself, and what 
   await alice.app.online()
   await alice.app.open('bob')
   await alice.app.say('before')
-  await expect(alice.app.log.getByText(words('status_delivered'))).toBeVisible()
+  await expect(alice.app.lastStatus).toContainText(words('status_delivered'))
   for (const { page } of [alice, bob]) await page.evaluate(() => Object.assign(globalThis, { sameDocument: true }))
 
   await bridge.kill()
@@ -183,7 +183,7 @@ test('a bridge that was killed and is back finds its people by itself, and what 
   await bob.app.open('alice')
   await expect(bob.app.message('for when it is back')).toBeVisible({ timeout: 30_000 })
   await expect(alice.app.log.getByText(words('status_waiting', { name: 'bob' }))).toHaveCount(0)
-  await expect(alice.app.log.getByText(words('status_delivered'))).toBeVisible()
+  await expect(alice.app.lastStatus).toContainText(words('status_delivered'))
   for (const { page } of [alice, bob]) expect(await page.evaluate(() => 'sameDocument' in globalThis)).toBe(true)
 })
 

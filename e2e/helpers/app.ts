@@ -85,6 +85,11 @@ export class App {
     return this.page.getByRole('log')
   }
 
+  /** Of the last message that shows one; messages of the same minute share it. */
+  get lastStatus(): Locator {
+    return this.log.locator('.status').last()
+  }
+
   message(text: string): Locator {
     return this.log.getByText(text, { exact: true })
   }
