@@ -40,6 +40,11 @@ function adapt(stream: MessageStream): ByteLink {
         else for (const chunk of data) reader(chunk, 0)
       })
     },
-    write: (pieces) => stream.send(pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : new Uint8ArrayList(...pieces)),
+    write(pieces) {
+      // One by one: a turn may have more pieces than a call may have arguments.
+      const list = new Uint8ArrayList()
+      for (const piece of pieces) list.append(piece)
+      return stream.send(list)
+    },
   }
 }

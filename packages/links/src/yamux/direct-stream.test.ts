@@ -108,7 +108,8 @@ it('holds at most a window, keeps the order and gives every credit back once, wh
         })
       },
     ),
-    { numRuns: 40 },
+    // The example once had more pieces in a turn than a call may have arguments.
+    { numRuns: 40, examples: [[[], [1], 1, 0]] },
   )
 }, 60_000)
 
