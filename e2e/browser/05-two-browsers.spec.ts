@@ -64,16 +64,31 @@ test('go from the relay to a direct path by themselves, and show which it is wit
 })
 
 test('go direct within one try, though one of them is slow to notice that they are connected', async ({ person }) => {
-  const people = await pair(person)
+  const people = [await person('alice'), await person('bob')] as const
   for (const { context, page, app } of people) {
     await context.addInitScript(noticeLate)
     await page.reload()
     await app.online()
   }
   const [alice] = people
+  await alice.app.open('bob')
   await alice.app.say('are you there?')
-  // A try that hangs is given up after eight seconds.
-  await expect(alice.app.path('bob', 'path_direct')).toBeVisible({ timeout: 7_000 })
+  await expect(alice.app.path('bob', 'path_direct')).toBeVisible({ timeout: 30_000 })
+  // Whoever dials: the other has not tried at all.
+  const tries = await Promise.all(people.map(({ page }) => page.evaluate(() => Number(Reflect.get(globalThis, 'directTries')))))
+  expect(tries.toSorted((a, b) => a - b)).toEqual([0, 1])
+})
+
+test('are not held up by a direct connection that a reload left half made', async ({ person }) => {
+  const [alice, bob] = await pair(person)
+  // Again and again, so that some reload falls into a try.
+  for (let round = 1; round <= 4; round++) {
+    await Promise.all([alice, bob].map(({ page }) => page.reload()))
+    await alice.app.say(`round ${round}`)
+    await bob.app.open('alice')
+    await expect(bob.app.message(`round ${round}`)).toBeVisible()
+  }
+  await expect(alice.app.path('bob', 'path_direct')).toBeVisible({ timeout: 30_000 })
 })
 
 test('keep talking over their direct path while the bridge is gone, and are both reachable when it is back', async ({ bridge, person }) => {

@@ -94,6 +94,7 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
     hasWebRtc: rtc.transports.length > 0,
     networkName,
     bridgeAddress: () => bridge.address(),
+    dial: (address, signal) => node.dial(address, signal),
     identify: (connection) => node.identify(connection),
     ask: (connection) => node.signs.ask(connection),
     onUsable(peer, isBetter) {

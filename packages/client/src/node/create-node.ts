@@ -13,6 +13,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { createReserve, type Reserve, type ReservationStoreAccess } from './reserve.ts'
 import { watchedYamux, type Signs } from './watched-muxer.ts'
+import { isReal } from './web-rtc.ts'
 import { closingWebSockets } from './web-sockets.ts'
 
 /** Every relayed peer counts as the bridge's host (pitfall A2.6): the stock 5 a second would hang the sixth. */
@@ -47,6 +48,11 @@ export interface FootbridgeNode {
    * @throws AggregateError with what each address said
    */
   dialBridge(addresses: readonly string[], signal: AbortSignal): Promise<Connection>
+  /**
+   * A new connection to a peer at exactly this address. Past libp2p's dial queue, which answers with any other connection to that peer (a phantom of WebRTC
+   * in place of a circuit) and lets a dial of a circuit wait for one of WebRTC that hangs.
+   */
+  dial(address: string, signal: AbortSignal): Promise<Connection>
   /** Ends a connection that is dead, or not needed, without waiting for anybody. */
   cut(connection: Connection): void
   /** Signs of life of the link and of circuits. */
@@ -79,7 +85,7 @@ export async function createNode({ key, transports, listen, logger, now }: NodeP
     connectionEncrypters: [noise()],
     streamMuxers: [muxer],
     // The stock browser gater refuses ws:// and private addresses; a bridge on a home network or localhost has both.
-    connectionGater: { denyDialMultiaddr: () => false },
+    connectionGater: { denyDialMultiaddr: () => false, denyInboundConnection: async (connection) => !(await isReal(connection)) },
     connectionManager: {
       maxConnections: MAX_CONNECTIONS,
       inboundConnectionThreshold: INBOUND_CONNECTIONS_PER_SECOND,
@@ -106,6 +112,7 @@ export async function createNode({ key, transports, listen, logger, now }: NodeP
     identify: (connection) => libp2p.services.identify.identify(connection),
     reserve: createReserve(transportManager, store),
     signs,
+    dial: (address, signal) => manager.dial(multiaddr(address), { signal }),
     cut: (connection) => connection.abort(new Error('the link was left')),
     async dialBridge(addresses, signal) {
       const settled = new AbortController()

@@ -1,5 +1,5 @@
-import { expect, test, vi, type Mock } from 'vitest'
-import { rememberingInit } from './web-rtc.ts'
+import { afterEach, beforeEach, expect, test, vi, type Mock } from 'vitest'
+import { isReal, rememberingInit } from './web-rtc.ts'
 
 /** As a browser's: its state is a getter of the prototype, and what the other side does comes as events. */
 class FakeChannel extends EventTarget {
@@ -62,4 +62,41 @@ test('a channel that carries a stream says what it is', () => {
   const { channel, fake } = open('')
   fake.become('closing')
   expect(channel.readyState).toBe('closing')
+})
+
+class FakeState extends EventTarget {
+  connectionState: RTCPeerConnectionState = 'connecting'
+
+  become(state: RTCPeerConnectionState): void {
+    this.connectionState = state
+    this.dispatchEvent(new Event('connectionstatechange'))
+  }
+}
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+test('what came through a circuit or a socket is real', async () => {
+  expect(await isReal({ remoteAddr: '/ip4/192.0.2.1/tcp/1' })).toBe(true)
+})
+
+test('a WebRTC connection that is connected, or is within a moment, is real', async () => {
+  const peerConnection = new FakeState()
+  const late = isReal({ peerConnection })
+  peerConnection.become('connected')
+  expect([await late, await isReal({ peerConnection })]).toEqual([true, true])
+})
+
+test.each(['failed', 'closed'] as const)('a WebRTC connection that %s is not', async (end) => {
+  const peerConnection = new FakeState()
+  const real = isReal({ peerConnection })
+  peerConnection.become(end)
+  expect(await real).toBe(false)
+})
+
+test('a WebRTC connection whose dialler has left is waited for five seconds and not taken', async () => {
+  const real = isReal({ peerConnection: new FakeState() })
+  await vi.advanceTimersByTimeAsync(5_000)
+  expect(await real).toBe(false)
+  expect(vi.getTimerCount()).toBe(0)
 })

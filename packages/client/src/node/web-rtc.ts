@@ -1,9 +1,12 @@
 /**
- * The WebRTC transport, where the browser has it, in a chunk of its own, with a remedy for a hang of @libp2p/webrtc 6.
+ * The WebRTC transport, where the browser has it, in a chunk of its own, with remedies for two faults of @libp2p/webrtc 6.
  *
  * Its dialler opens a data channel named `init` so that ICE has something to connect, waits until it is open, closes it and waits for the close. Its
  * listener closes `init` as soon as it is connected, which may be before the dialler looks: then the dialler waits for the `open` of a channel that has
  * already closed, over a connection that works, until somebody loses patience. Seen in a few tries of a hundred between two pages.
+ *
+ * Its listener takes the end of the signalling stream for success. A dialler that leaves its page in the middle of a try leaves a phantom: a connection that
+ * says it is open and carries nothing, where messages wait for an answer. `isReal` asks the browser instead.
  *
  * Not here: when to try (paths/upgrade-policy.ts) and whether what came of it carries anything (paths/paths.ts).
  */
@@ -11,6 +14,8 @@ import type * as WebRtc from '@libp2p/webrtc'
 import type { SessionAnswer } from '@footbridge/shared/login'
 
 const INIT_LABEL = 'init'
+/** The dialler ends the signalling as soon as it is connected itself, and the listener is then a moment behind, not a round of ICE. */
+const CONNECTED_WITHIN_MS = 5_000
 
 export interface RtcTransport {
   readonly transports: readonly unknown[]
@@ -36,6 +41,26 @@ export async function rtcTransport(
     })),
   })
   return { transports: [webRTC({ rtcConfiguration })], listen: ['/webrtc'] }
+}
+
+/**
+ * Whether an incoming connection is one, for libp2p's gater: false for one of WebRTC whose peer connection ends, or is still not connected after five
+ * seconds. Any other connection is.
+ */
+export async function isReal(connection: object): Promise<boolean> {
+  const peer = (connection as { peerConnection?: RTCPeerConnection }).peerConnection
+  if (peer === undefined) return true
+  const settled = (): boolean => ['connected', 'failed', 'closed'].includes(peer.connectionState)
+  if (!settled()) {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const onChange = (): void => (settled() ? resolve() : undefined)
+    const timer = setTimeout(resolve, CONNECTED_WITHIN_MS)
+    peer.addEventListener('connectionstatechange', onChange)
+    await promise
+    clearTimeout(timer)
+    peer.removeEventListener('connectionstatechange', onChange)
+  }
+  return peer.connectionState === 'connected'
 }
 
 /** The module takes the browser's class once, as it is loaded, and offers no other way to give it one. */

@@ -3,7 +3,7 @@ import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { echo, streamPair } from '@libp2p/utils'
-import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
+import { multiaddr } from '@multiformats/multiaddr'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Path } from '../api.ts'
 import { createLog } from '../log.ts'
@@ -27,11 +27,11 @@ interface Scene {
   readonly paths: Paths
   readonly peer: PeerId
   readonly id: string
-  readonly dials: { address: string; force: boolean }[]
+  readonly dials: string[]
   readonly usable: [string, boolean][]
   readonly failures: Map<string, Omit<UpgradeFailureRecord, 'key'>>
   /** What the next dial does. */
-  dial: (address: Multiaddr, signal: AbortSignal | undefined) => Promise<Connection>
+  dial: (address: string, signal: AbortSignal) => Promise<Connection>
   bridgeAddress: string | undefined
   shown(): Path | undefined
   /** A connection that appears by itself. */
@@ -107,10 +107,6 @@ function scene({ own = lower, peer = higher, speaksWebRtc = true } = {}): Scene 
         addEventListener: events.addEventListener.bind(events),
         removeEventListener: events.removeEventListener.bind(events),
         peerStore: { get: async () => ({ protocols: here.protocols }) },
-        dial: (address: Multiaddr, options: { signal?: AbortSignal; force?: boolean }) => {
-          here.dials.push({ address: address.toString(), force: options.force === true })
-          return here.dial(address, options.signal)
-        },
       } as unknown as Libp2p,
       people: {
         connected: () => undefined,
@@ -130,6 +126,10 @@ function scene({ own = lower, peer = higher, speaksWebRtc = true } = {}): Scene 
       hasWebRtc: true,
       networkName: () => 'wifi',
       bridgeAddress: () => here.bridgeAddress,
+      dial: (address, signal) => {
+        here.dials.push(address)
+        return here.dial(address, signal)
+      },
       identify: async () => {
         here.identified++
         here.protocols = ['/webrtc-signaling/0.0.1']
@@ -173,7 +173,7 @@ test('who is not connected is dialled through the bridge, once for all who ask',
   here.dial = async () => here.open('circuit')
   const [first, second] = await Promise.all([here.paths.connection(here.id), here.paths.connection(here.id)])
   expect(first).toBe(second)
-  expect(here.dials).toEqual([{ address: `${BRIDGE}/p2p-circuit/p2p/${here.id}`, force: false }])
+  expect(here.dials).toEqual([`${BRIDGE}/p2p-circuit/p2p/${here.id}`])
 })
 
 test('a dial that fails, or without a bridge, says that the peer is unreachable', async () => {
@@ -188,7 +188,7 @@ test('the lower PeerId dials WebRTC, past the circuit that is there', async () =
   const here = await relayed({ own: lower, peer: higher })
   here.identify()
   await moment()
-  expect(here.dials).toEqual([{ address: `${BRIDGE}/p2p-circuit/webrtc/p2p/${here.id}`, force: true }])
+  expect(here.dials).toEqual([`${BRIDGE}/p2p-circuit/webrtc/p2p/${here.id}`])
 })
 
 test('the higher PeerId leaves the dial to the other, until its person asks', async () => {

@@ -6,7 +6,6 @@
  */
 import type { Connection, IdentifyResult, Libp2p, PeerId, Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
-import { multiaddr } from '@multiformats/multiaddr'
 import { FootbridgeError } from '@footbridge/shared/errors'
 import { withDeadline } from '@footbridge/protocols/deadline'
 import { pingConnection } from '@footbridge/protocols/ping/ping-connection'
@@ -47,6 +46,8 @@ export interface PathsParts {
   readonly networkName: () => string
   /** The bridge's address to dial circuits through, ending in /p2p/<bridge>; undefined while away. */
   readonly bridgeAddress: () => string | undefined
+  /** A new connection at exactly this address, whatever connections and dials there are. */
+  readonly dial: (address: string, signal: AbortSignal) => Promise<Connection>
   /** Asks the peer what it speaks; ends in a `peer:identify` event. */
   readonly identify: (connection: Connection) => Promise<unknown>
   /** A peer has become reachable, or (`isBetter`) reachable directly: waiting messages may go. */
@@ -181,8 +182,7 @@ export function createPaths(parts: PathsParts): Paths {
   const dialDirect = (path: PeerPath, signal: AbortSignal): Promise<Connection> => {
     const bridge = parts.bridgeAddress()
     if (bridge === undefined) throw new FootbridgeError('unreachable', 'the bridge is away')
-    // Explicitly and with force: a dial by PeerId gives the circuit back when it carries no limit (A3.4).
-    return libp2p.dial(multiaddr(`${bridge}/p2p-circuit/webrtc/p2p/${path.peer.toString()}`), { signal, force: true })
+    return parts.dial(`${bridge}/p2p-circuit/webrtc/p2p/${path.peer.toString()}`, signal)
   }
 
   const upgradeFailed = async (path: PeerPath, before: number, error: unknown): Promise<void> => {
@@ -280,7 +280,7 @@ export function createPaths(parts: PathsParts): Paths {
     if (bridge === undefined) throw new FootbridgeError('peer_unreachable', 'the bridge is away')
     try {
       return await withDeadline({ timeoutMs: DIAL_TIMEOUT_MS, what: 'reaching the peer', signal }, (inner) =>
-        libp2p.dial(multiaddr(`${bridge}/p2p-circuit/p2p/${peerIdFromString(id).toString()}`), { signal: inner }),
+        parts.dial(`${bridge}/p2p-circuit/p2p/${peerIdFromString(id).toString()}`, inner),
       )
     } catch (cause) {
       if (cause instanceof FootbridgeError && cause.code !== 'timeout') throw cause
