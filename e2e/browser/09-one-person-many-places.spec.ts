@@ -174,7 +174,7 @@ test('a bridge that was killed and is back finds its people by itself, and what 
   await bridge.restart()
   const startedAt = performance.now()
   const online = async ({ name, app }: Person): Promise<void> => {
-    await app.hop('hop_online').waitFor({ timeout: 30_000 })
+    await app.hop('online').waitFor({ timeout: 30_000 })
     const description = `${name} online ${Math.round(performance.now() - startedAt)} ms after the bridge answered`
     info.annotations.push({ type: 'measured', description })
     process.stdout.write(`      ${description}\n`)

@@ -5,6 +5,9 @@ import { expect, type Locator, type Page } from '@playwright/test'
 import { readFile } from 'node:fs/promises'
 import { pattern, words } from './words.ts'
 
+const HOP_WORDS = ['hop_webtransport', 'hop_websocket', 'hop_tunnel'] as const
+type HopWord = (typeof HOP_WORDS)[number]
+
 export class App {
   readonly page: Page
 
@@ -45,12 +48,14 @@ export class App {
 
   /** Waits until this device is reachable through its bridge. */
   async online(): Promise<void> {
-    await expect(this.hop('hop_online')).toBeVisible()
+    await expect(this.hop('online')).toBeVisible()
   }
 
-  /** The sign of the first hop, saying `state`. */
-  hop(state: 'hop_online' | 'hop_away' | 'hop_out' | 'hop_arriving' | 'hop_other_tab'): Locator {
-    return this.page.getByRole('link', { name: pattern('hop_label', { state: words(state) }) }).first()
+  /** The sign of the first hop, saying `state`; `online` is any of the three that can be. */
+  hop(state: HopWord | 'online' | 'hop_away' | 'hop_out' | 'hop_arriving' | 'hop_other_tab'): Locator {
+    const states = state === 'online' ? HOP_WORDS : [state]
+    const names = states.map((each) => pattern('hop_label', { state: words(each) }).source)
+    return this.page.getByRole('link', { name: new RegExp(names.join('|')) }).first()
   }
 
   /** Somebody in the list, here or away. */

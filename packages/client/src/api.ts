@@ -62,8 +62,10 @@ export interface StepTime {
   readonly ms: number
 }
 
+/** How this device reaches its bridge. */
 export interface FirstHop {
-  readonly kind: 'websocket'
+  /** `tunnel`: the HTTPS tunnel. */
+  readonly kind: 'webtransport' | 'websocket' | 'tunnel'
   readonly address: string
   /** Round trip to the bridge in ms, undefined before the first ping. */
   readonly rttMs: number | undefined

@@ -11,6 +11,7 @@ import type { LoginRequest, SessionAnswer } from '@footbridge/shared/login'
 import { CONTROL_PROTOCOL, PRESENCE_PROTOCOL } from '@footbridge/shared/protocol-ids'
 import type { FirstHop } from './api.ts'
 import { webSocketAddress } from './bridge-address.ts'
+import { hopKind } from './first-hop/hop-kind.ts'
 import type { Kept } from './kept.ts'
 import { fetchBridge, logIn, logOut, type LoginParts } from './login.ts'
 import type { FootbridgeNode } from './node/create-node.ts'
@@ -167,7 +168,10 @@ export function createBridgeLink({ kept, node, key, http, random, onOnline, onGo
     return link
   }
 
-  const asFirstHop = (link: Connection): FirstHop => ({ kind: 'websocket', address: link.remoteAddr.toString(), rttMs: undefined })
+  const asFirstHop = (link: Connection): FirstHop => {
+    const address = link.remoteAddr.toString()
+    return { kind: hopKind(address) ?? 'websocket', address, rttMs: undefined }
+  }
 
   const reserve = async (answer: SessionAnswer, signal: AbortSignal): Promise<number> => {
     const link = current()

@@ -1,5 +1,5 @@
 /** Paths in words and as a span: the one place that decides which line is drawn for which state. Next: lib/components/Span.svelte paints it. */
-import type { ConnectionState, Path, Peer, Upgrade } from '@footbridge/client/api'
+import type { ConnectionState, FirstHop, Path, Peer, Upgrade } from '@footbridge/client/api'
 import { formatClock, formatRoundTrip, secondsUntil } from '../format/time.ts'
 import { m } from '../paraglide/messages.js'
 
@@ -91,10 +91,33 @@ export function protocolOf(path: Path): string {
   }
 }
 
+export function hopWord(kind: FirstHop['kind']): string {
+  switch (kind) {
+    case 'webtransport':
+      return m.hop_webtransport()
+    case 'websocket':
+      return m.hop_websocket()
+    case 'tunnel':
+      return m.hop_tunnel()
+  }
+}
+
+/** What such a first hop is, in a sentence. */
+export function hopWhyWords(kind: FirstHop['kind']): string {
+  switch (kind) {
+    case 'webtransport':
+      return m.hop_why_webtransport()
+    case 'websocket':
+      return m.hop_why_websocket()
+    case 'tunnel':
+      return m.hop_why_tunnel()
+  }
+}
+
 export function connectionWord(connection: ConnectionState): string {
   switch (connection.state) {
     case 'online':
-      return m.hop_online()
+      return hopWord(connection.firstHop.kind)
     case 'arriving':
       return m.hop_arriving()
     case 'away':
