@@ -6,7 +6,7 @@
  * - one operation at a time on each half of a stream: `stop` waits for a `read` that waits, `reset` for a `write` that waits;
  * - the server's `close` blocks the whole thread for as long as an `accept` waits (hence the knock in session-server.ts);
  * - two writes at once may arrive in either order;
- * - it never tells a client's address, cannot change its certificate, and holds its port until the last session has ended (hence udp-front.ts);
+ * - it never tells a client's address, cannot change its certificate, and holds its port until the last session has ended (hence udp-front.ts, server-pool.ts);
  * - the status of `reject` is lost: the connection is dropped before the answer has left;
  * - a connection from which nothing came for 30 s is dropped, and it sends nothing by itself to prevent that.
  */

@@ -15,6 +15,7 @@ async function refusalOf(url: string, connectionGater: ConnectionGater = {}): Pr
   let status: number | undefined
   const privateKey = await generateKeyPair('Ed25519')
   const accepted = await acceptRequest({
+    client: { address: '::ffff:192.0.2.7', port: 4711 },
     request: {
       url: Promise.resolve(url),
       ok: () => Promise.reject(new Error('granted')),

@@ -5,11 +5,12 @@
  */
 import type { ComponentLogger, ConnectionGater, PeerId, PrivateKey, Upgrader } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
-import { multiaddr } from '@multiformats/multiaddr'
+import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { raceSignal } from 'race-signal'
 import type { NativeRequest, NativeSession } from './binding.ts'
 import { acceptStreams, type IncomingStreams } from './incoming-streams.ts'
 import { isLibp2pRequest } from './request-url.ts'
+import type { ClientPlace } from './udp-front.ts'
 import { SESSION_CODES, WebTransportConnection } from './webtransport-connection.ts'
 import { WEBTRANSPORT_MUXER, WebTransportMuxer } from './webtransport-muxer.ts'
 import { WebTransportStream } from './webtransport-stream.ts'
@@ -24,6 +25,7 @@ export interface HandshakeComponents {
 
 export interface HandshakeOptions {
   readonly request: NativeRequest
+  readonly client: ClientPlace
   readonly components: HandshakeComponents
   readonly upgrader: Upgrader
   /** Multihashes of our certificates: previous, current, next. */
@@ -34,14 +36,11 @@ export interface HandshakeOptions {
   readonly signal: AbortSignal
 }
 
-/** The native side does not tell from where a client comes. */
-const UNKNOWN_ADDRESS = multiaddr('/ip4/0.0.0.0/udp/0/quic-v1/webtransport')
-
 /** @returns undefined when the request was refused. @throws when the handshake failed; the session is closed then. */
 export async function acceptRequest(options: HandshakeOptions): Promise<WebTransportConnection | undefined> {
-  const { request, components, maxEarlyStreams, signal } = options
+  const { request, client, components, maxEarlyStreams, signal } = options
   const connection = new WebTransportConnection({
-    remoteAddr: UNKNOWN_ADDRESS,
+    remoteAddr: addressOf(client),
     log: components.logger.forComponent('libp2p:webtransport'),
   })
   const refusal = await raceSignal(refuse(options, connection), signal)
@@ -62,6 +61,12 @@ export async function acceptRequest(options: HandshakeOptions): Promise<WebTrans
     connection.abort(cause)
     throw cause
   }
+}
+
+function addressOf({ address, port }: ClientPlace): Multiaddr {
+  // A socket for both families shows IPv4 in IPv6, and a link-local address with its zone.
+  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
+  return multiaddr(`/${plain.includes(':') ? 'ip6' : 'ip4'}/${plain}/udp/${port}/quic-v1/webtransport`)
 }
 
 /** The HTTP status of a refusal. */

@@ -18,6 +18,11 @@ export function isOpening(packet: Uint8Array): boolean {
   return isLongHeader(packet) && packet.length >= MIN_INITIAL_BYTES
 }
 
+/** The server knows no version that the client asked for (a long header with version 0): the client begins again, with another id if it likes. */
+export function isVersionNegotiation(packet: Buffer): boolean {
+  return packet.length >= 5 && packet.readUInt32BE(1) === 0
+}
+
 /** The id that the sender of a long header has chosen for itself, or undefined when the packet is cut short. */
 export function sourceIdOf(packet: Buffer): string | undefined {
   const sourceAt = 6 + (packet[5] ?? 0)
@@ -25,7 +30,8 @@ export function sourceIdOf(packet: Buffer): string | undefined {
   return end > packet.length ? undefined : packet.toString('latin1', sourceAt + 1, end)
 }
 
-/** Whom a packet with a short header is for. */
+/** Whom a packet is for. */
 export function destinationIdOf(packet: Buffer): string {
+  if (isLongHeader(packet)) return packet.toString('latin1', 6, 6 + (packet[5] ?? 0))
   return packet.toString('latin1', 1, 1 + SERVER_ID_BYTES)
 }

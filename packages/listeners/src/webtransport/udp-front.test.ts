@@ -22,10 +22,11 @@ const LIMITS: UdpFrontLimits = {
   idleFlowMs: 6_000,
 }
 
-/** The first packet of a connection: long header, 1,200 bytes. */
-function opening(text: string): Buffer {
+/** The first packet of a connection: long header, version 1, an id for the server, 1,200 bytes. */
+function opening(text: string, serverId = text): Buffer {
   const packet = Buffer.alloc(1_200)
-  packet[0] = 0xc0
+  packet.set([0xc0, 0, 0, 0, 1, serverId.length])
+  packet.write(serverId, 6, 'latin1')
   packet.write(text, 100)
   return packet
 }
@@ -53,30 +54,56 @@ async function endpoint(address = '127.0.0.1'): Promise<Endpoint> {
   socket.on('message', (data, { port }) => received.push({ data, port }))
   await new Promise<void>((resolve) => socket.bind(0, address, resolve))
   cleanups.push(() => void socket.close())
-  const texts = (): string[] => received.map(({ data }) => data.toString('latin1').replaceAll(/[^a-z ]/g, ''))
+  const texts = (): string[] =>
+    received.map(({ data }) => data.toString('latin1', (data[0] ?? 0) >= 0x80 ? 100 : 0).replaceAll(/[^a-z ]/g, ''))
   return { socket, port: (socket.address() as AddressInfo).port, received, texts }
 }
 
-async function startFront(limits: Partial<UdpFrontLimits> = {}): Promise<{ front: UdpFront; port: number; server: Endpoint }> {
+interface FrontUnderTest {
+  readonly front: UdpFront
+  readonly port: number
+  /** The first server, which is free at first. */
+  readonly server: Endpoint
+  /** What came to any server. */
+  readonly texts: () => string[]
+  /** The server that got this text. */
+  readonly serverOf: (text: string) => Endpoint
+  readonly free: Endpoint[]
+}
+
+/** A front with as many servers as it asks for; each is taken and given back as a pool does. */
+async function startFront(limits: Partial<UdpFrontLimits> = {}): Promise<FrontUnderTest> {
   const server = await endpoint()
-  const front = createUdpFront({ ...LIMITS, ...limits })
+  const servers = [server]
+  const free = [server]
+  const front = createUdpFront(
+    { ...LIMITS, ...limits },
+    {
+      take: () =>
+        free.pop()?.port ??
+        endpoint().then((fresh) => {
+          servers.push(fresh)
+          return fresh.port
+        }),
+      giveBack: (serverPort) => void free.push(servers.find((each) => each.port === serverPort)!),
+    },
+  )
   const port = await front.bind({ host: '127.0.0.1', port: 0 })
-  front.route(server.port)
   cleanups.push(() => front.close())
-  return { front, port, server }
+  const texts = (): string[] => servers.flatMap((each) => each.texts())
+  return { front, port, server, texts, free, serverOf: (text) => servers.find((each) => each.texts().includes(text))! }
 }
 
 describe('the UDP front', () => {
   it('F1 passes packets both ways, each client over a flow of its own', async () => {
-    const { front, port, server } = await startFront()
-    const [alice, bob] = [await endpoint(), await endpoint()]
-    alice.socket.send(opening('alice'), port, '127.0.0.1')
-    bob.socket.send(opening('bob'), port, '127.0.0.1')
-    await eventually(() => expect(server.texts().toSorted()).toEqual(['alice', 'bob']))
+    const { front, port, texts, serverOf } = await startFront()
+    const clients = { alice: await endpoint(), bob: await endpoint() }
+    for (const [who, { socket }] of Object.entries(clients)) socket.send(opening(who), port, '127.0.0.1')
+    await eventually(() => expect(texts().toSorted()).toEqual(['alice', 'bob']))
     expect(front.flows).toBe(2)
-    for (const { data, port: from } of server.received)
-      server.socket.send(Buffer.concat([later('for '), data.subarray(100, 110)]), from, '127.0.0.1')
-    await eventually(() => expect([alice.texts(), bob.texts()]).toEqual([['for alice'], ['for bob']]))
+    for (const who of ['alice', 'bob'] as const)
+      serverOf(who).socket.send(later(`for ${who}`), serverOf(who).received[0]!.port, '127.0.0.1')
+    await eventually(() => expect([clients.alice.texts(), clients.bob.texts()]).toEqual([['for alice'], ['for bob']]))
   })
 
   it('F2 opens no flow for what begins no connection', async () => {
@@ -89,29 +116,30 @@ describe('the UDP front', () => {
     expect(front.flows).toBe(1)
   })
 
-  it('F3 takes no more flows of one address than it may have, nor in all, and has room again when handshakes are done', async () => {
-    const { front, port, server } = await startFront({ maxPendingFlowsPerAddress: 2, maxPendingFlows: 3 })
+  it('F3 takes no more flows of one address than it may have, nor in all, and has room again when requests have come', async () => {
+    const { front, port, texts, serverOf } = await startFront({ maxPendingFlowsPerAddress: 2, maxPendingFlows: 3 })
     const clients = await Promise.all(['127.0.0.2', '127.0.0.2', '127.0.0.2', '127.0.0.3', '127.0.0.4'].map((address) => endpoint(address)))
     for (const [index, { socket }] of clients.entries()) {
       socket.send(opening(`${'abcde'[index]}`), port, '127.0.0.1')
       // One after the other, so that it is known who comes first.
-      if (![2, 4].includes(index)) await eventually(() => expect(server.texts()).toContain('abcde'[index]))
+      if (![2, 4].includes(index)) await eventually(() => expect(texts()).toContain('abcde'[index]))
     }
     clients[0]!.socket.send(later('done'), port, '127.0.0.1')
-    await eventually(() => expect(server.texts().join()).toContain('done'))
-    expect(server.texts().filter((text) => text.length === 1)).toEqual(['a', 'b', 'd'])
+    await eventually(() => expect(texts().join()).toContain('done'))
+    expect(texts().filter((text) => text.length === 1)).toEqual(['a', 'b', 'd'])
     expect(front.flows).toBe(3)
+    expect(front.claim(serverOf('a').port)).toEqual({ address: '127.0.0.2', port: clients[0]!.port })
     clients[2]!.socket.send(opening('again'), port, '127.0.0.1')
-    await eventually(() => expect(server.texts()).toContain('again'))
+    await eventually(() => expect(texts()).toContain('again'))
   })
 
-  it('F4 drops flows that do not finish their handshake, and those that fell silent', async () => {
+  it('F4 drops flows that make no request in time, and those that fell silent', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
-    const { front, port, server } = await startFront()
+    const { front, port, texts, serverOf } = await startFront()
     const [alice, bob] = [await endpoint(), await endpoint()]
     for (const [who, { socket }] of Object.entries({ alice, bob })) socket.send(opening(who), port, '127.0.0.1')
-    alice.socket.send(later('done'), port, '127.0.0.1')
-    await eventually(() => expect(server.texts()).toHaveLength(3))
+    await eventually(() => expect(texts()).toHaveLength(2))
+    front.claim(serverOf('alice').port)
     vi.advanceTimersByTime(3_000)
     expect(front.flows).toBe(2)
     vi.advanceTimersByTime(1_000)
@@ -121,36 +149,96 @@ describe('the UDP front', () => {
   })
 
   it('F5 follows a client to its new address by the server’s id', async () => {
-    const { port, server } = await startFront()
+    const { port, server, front, texts } = await startFront()
     const [before, after] = [await endpoint(), await endpoint()]
     before.socket.send(opening('hello'), port, '127.0.0.1')
     await eventually(() => expect(server.received).toHaveLength(1))
     server.socket.send(answer('abcdefgh'), server.received[0]!.port, '127.0.0.1')
     await eventually(() => expect(before.received).toHaveLength(1))
-    // New sessions go elsewhere by now; this one stays with its server.
+    front.claim(server.port)
     after.socket.send(later(' moved', 'abcdefgh'), port, '127.0.0.1')
     await eventually(() => expect(server.texts()).toContain('abcdefgh moved'))
+    // That was no beginning: the server is still free for one.
+    expect(front.claim(server.port)).toBeUndefined()
+    before.socket.send(later(' old'), port, '127.0.0.1')
+    await eventually(() => expect(texts()).toContain(' old'))
   })
 
-  it('F6 sends new flows to a new server and leaves the others with the old one', async () => {
-    const { front, port, server } = await startFront()
-    const [alice, bob, fresh] = [await endpoint(), await endpoint(), await endpoint()]
+  it('F6 keeps a flow at the server that it began with, and gives that server to another once its request has come', async () => {
+    const { front, port, server, texts, serverOf } = await startFront()
+    const clients = { alice: await endpoint(), bob: await endpoint(), charlie: await endpoint() }
+    clients.alice.socket.send(opening('alice'), port, '127.0.0.1')
+    await eventually(() => expect(server.texts()).toEqual(['alice']))
+    clients.bob.socket.send(opening('bob'), port, '127.0.0.1')
+    await eventually(() => expect(texts()).toContain('bob'))
+    expect(server.texts()).toEqual(['alice'])
+    expect(front.claim(server.port)).toEqual({ address: '127.0.0.1', port: clients.alice.port })
+    clients.charlie.socket.send(opening('charlie'), port, '127.0.0.1')
+    clients.alice.socket.send(later(' still'), port, '127.0.0.1')
+    await eventually(() => expect(server.texts().toSorted()).toEqual([' still', 'alice', 'charlie']))
+    expect(front.claim(server.port)).toEqual({ address: '127.0.0.1', port: clients.charlie.port })
+    expect(front.claim(serverOf('bob').port)).toEqual({ address: '127.0.0.1', port: clients.bob.port })
+    expect(front.claim(server.port)).toBeUndefined()
+  })
+
+  it('F8 lets nobody slip a second beginning into a flow, so that no request is taken for somebody else’s', async () => {
+    const { port, server, texts } = await startFront()
+    const alice = await endpoint()
+    alice.socket.send(opening('first'), port, '127.0.0.1')
+    alice.socket.send(opening('second'), port, '127.0.0.1')
+    alice.socket.send(opening('again', 'first'), port, '127.0.0.1')
+    alice.socket.send(later(' last'), port, '127.0.0.1')
+    await eventually(() => expect(server.texts()).toContain(' last'))
+    expect(texts()).toEqual(['first', 'again', ' last'])
+  })
+
+  it('F8 takes a client that begins again from the same port for a new flow, and serves the old one on', async () => {
+    const { front, port, server, texts, serverOf } = await startFront()
+    const alice = await endpoint()
+    alice.socket.send(opening('first'), port, '127.0.0.1')
+    await eventually(() => expect(server.texts()).toEqual(['first']))
+    front.claim(server.port)
+    const bob = await endpoint()
+    bob.socket.send(opening('bob'), port, '127.0.0.1')
+    await eventually(() => expect(server.texts()).toContain('bob'))
+    alice.socket.send(opening('second'), port, '127.0.0.1')
+    await eventually(() => expect(texts()).toContain('second'))
+    const second = serverOf('second')
+    expect([front.flows, second === server]).toEqual([3, false])
+    // Not known yet which of the two it is for, but the second has nothing to receive yet.
+    alice.socket.send(later(' one'), port, '127.0.0.1')
+    await eventually(() => expect(server.texts()).toContain(' one'))
+    second.socket.send(answer('abcdefgh'), second.received[0]!.port, '127.0.0.1')
+    await eventually(() => expect(alice.received).toHaveLength(1))
+    expect(front.claim(second.port)).toEqual({ address: '127.0.0.1', port: alice.port })
+    alice.socket.send(later(' two', 'abcdefgh'), port, '127.0.0.1')
+    await eventually(() => expect(second.texts()).toContain('abcdefgh two'))
+  })
+
+  it('F8 gives a server to nobody right after its flow was dropped without a request', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    const { front, port, server, texts, free } = await startFront()
+    const [alice, bob] = [await endpoint(), await endpoint()]
     alice.socket.send(opening('alice'), port, '127.0.0.1')
     await eventually(() => expect(server.texts()).toEqual(['alice']))
-    front.route(fresh.port)
-    alice.socket.send(later(' still'), port, '127.0.0.1')
+    vi.advanceTimersByTime(4_000)
+    expect([front.flows, front.claim(server.port)]).toEqual([0, undefined])
     bob.socket.send(opening('bob'), port, '127.0.0.1')
-    await eventually(() => expect([server.texts(), fresh.texts()]).toEqual([['alice', ' still'], ['bob']]))
+    await eventually(() => expect(texts()).toContain('bob'))
+    expect(server.texts()).toEqual(['alice'])
+    vi.advanceTimersByTime(2_000)
+    expect(free).toContain(server)
   })
 
   it('F7 says when it cannot have the port, and leaves nothing when it is closed', async () => {
     const { front, port } = await startFront()
-    const second = createUdpFront(LIMITS)
+    const none = { take: () => 0, giveBack: () => {} }
+    const second = createUdpFront(LIMITS, none)
     await expect(second.bind({ host: '127.0.0.1', port })).rejects.toThrow('EADDRINUSE')
     await second.close()
     await front.close()
     await front.close()
-    const third = createUdpFront(LIMITS)
+    const third = createUdpFront(LIMITS, none)
     expect(await third.bind({ host: '127.0.0.1', port })).toBe(port)
     await third.close()
   })

@@ -40,6 +40,8 @@ async function startServer({ limits = {}, gater = {}, now = Date.now, listen }: 
     addresses: { listen: [listen ?? '/ip4/127.0.0.1/udp/0/quic-v1/webtransport'] },
     transports: [listener.transport],
     connectionGater: gater,
+    // Everybody here dials from one address.
+    connectionManager: { inboundConnectionThreshold: 1_000, maxIncomingPendingConnections: 100 },
     connectionMonitor: { enabled: false },
     services: { identify: identify(), ping: ping() },
   })
@@ -85,6 +87,25 @@ describe('the WebTransport listener', () => {
       expect(server.listener.sessions).toBe(1)
     },
   )
+
+  it('H1 knows from where each of twenty clients comes that dial at once, and so does the gater', async () => {
+    const asked: string[] = []
+    const server = await startServer({
+      gater: {
+        denyInboundConnection: ({ remoteAddr }) => {
+          asked.push(remoteAddr.toString())
+          return false
+        },
+      },
+    })
+    const clients = await Promise.all(Array.from({ length: 20 }, () => startClient()))
+    await Promise.all(clients.map((client) => client.dial(server.address())))
+    await eventually(() => expect(server.node.getConnections()).toHaveLength(20))
+    const seen = server.node.getConnections().map(({ remoteAddr }) => remoteAddr.toString().replace(/\/p2p\/.*/, ''))
+    expect(new Set(seen).size).toBe(20)
+    for (const address of seen) expect(address).toMatch(/^\/ip4\/127\.0\.0\.1\/udp\/[1-9]\d+\/quic-v1\/webtransport$/)
+    expect(new Set(seen)).toEqual(new Set(asked))
+  })
 
   it('C4 has an address with two hashes, on the port that it was given, and tells libp2p when it listens and when no more', async () => {
     const server = await startServer()
@@ -140,8 +161,10 @@ describe('the WebTransport listener', () => {
     await (await startClient()).dial(server.address())
   })
 
-  it('R2 refuses what the gater denies before any handshake', async () => {
-    const server = await startServer({ gater: { denyInboundConnection: () => true } })
+  it('R2 refuses what the gater denies before any handshake, by its address if it likes', async () => {
+    const server = await startServer({
+      gater: { denyInboundConnection: ({ remoteAddr }) => remoteAddr.toString().startsWith('/ip4/127.') },
+    })
     await expect(openSession(server.address())).rejects.toThrow()
     expect(server.listener.upgrading).toBe(0)
   })

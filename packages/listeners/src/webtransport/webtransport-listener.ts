@@ -1,6 +1,6 @@
 /**
  * A libp2p transport for Node that listens for WebTransport, which js-libp2p lacks: browsers reach a bridge that has no certificate from an authority.
- * This file holds what lives long: the public port, the native server behind it, the change of certificates, and the caps.
+ * This file holds what lives long: the public port, the native servers behind it, the change of certificates, and the caps.
  * Next: handshake.ts for one session, udp-front.ts for the port, SPEC.md for the rules. Not here: dialling; browsers do that, Node has no need to.
  */
 import { setTimeout as delay } from 'node:timers/promises'
@@ -9,11 +9,10 @@ import { getNetConfig, getThinWaistAddresses } from '@libp2p/utils'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { TypedEventEmitter } from 'main-event'
 import type { Binding, NativeRequest } from './binding.ts'
-import type { Certificate } from './certificate.ts'
 import { createCertificateCalendar } from './certificate-calendar.ts'
 import { acceptRequest, type HandshakeComponents } from './handshake.ts'
-import { startSessionServer, type SessionServer } from './session-server.ts'
-import { createUdpFront, type UdpFront, type UdpFrontLimits } from './udp-front.ts'
+import { createServerPool } from './server-pool.ts'
+import { createUdpFront, type ClientPlace, type UdpFront, type UdpFrontLimits } from './udp-front.ts'
 import type { WebTransportConnection } from './webtransport-connection.ts'
 
 export interface WebTransportListenerLimits extends UdpFrontLimits {
@@ -91,8 +90,8 @@ export function createWebTransportListener(options: WebTransportListenerOptions)
     return `/quic-v1/webtransport${[current, next].map(({ hash }) => `/certhash/u${Buffer.from(hash).toString('base64url')}`).join('')}`
   }
 
-  const serve = async (request: NativeRequest, node: Node): Promise<void> => {
-    if (upgrading >= limits.maxUpgrading || connections.size >= limits.maxSessions) {
+  const serve = async (request: NativeRequest, client: ClientPlace | undefined, node: Node): Promise<void> => {
+    if (client === undefined || upgrading >= limits.maxUpgrading || connections.size >= limits.maxSessions) {
       await request.reject(503)
       return
     }
@@ -101,6 +100,7 @@ export function createWebTransportListener(options: WebTransportListenerOptions)
       const signal = AbortSignal.any([node.stop.signal, AbortSignal.timeout(limits.handshakeMs)])
       const connection = await acceptRequest({
         request,
+        client,
         ...node,
         certificateHashes: hashes(),
         maxEarlyStreams: limits.maxEarlyStreams,
@@ -121,47 +121,31 @@ export function createWebTransportListener(options: WebTransportListenerOptions)
     const timers: NodeJS.Timeout[] = []
     const node: Node = { components, upgrader, stop }
     let front: UdpFront | undefined
-    /** The last one takes new sessions; those before it end soon. */
-    let servers: SessionServer[] = []
     let address: Multiaddr | undefined
 
-    /** New sessions go to a server with the current certificate; those that are open stay with the one they came to. */
-    const useCertificate = async (certificate: Certificate): Promise<void> => {
-      const [old] = servers.slice(-1)
-      const fresh = await startSessionServer({
-        binding,
-        certificate,
-        onRequest: (request) => {
-          serve(request, node).catch((error: unknown) => {
-            log('a session failed - %s', error)
-          })
-        },
-        onError: (error) => {
-          log.error('the server accepts no more - %e', error)
-        },
-      })
-      if (stop.signal.aborted) {
-        await fresh.close()
-        return
-      }
-      servers.push(fresh)
-      front?.route(fresh.port)
-      if (old === undefined) return
-      // Handshakes that began with it may end with it.
-      const retire = (): void => {
-        servers = servers.filter((each) => each !== old)
-        void old.close()
-      }
-      timers.push(setTimeout(retire, limits.handshakeMs).unref())
-      events.safeDispatchEvent('listening')
-    }
+    const pool = createServerPool({
+      binding,
+      onRequest: (request, serverPort) => {
+        serve(request, front?.claim(serverPort), node).catch((error: unknown) => {
+          log('a session failed - %s', error)
+        })
+      },
+      onError: (error) => {
+        log.error('a server accepts no more - %e', error)
+      },
+    })
 
     let isChanging = false
+    /** New sessions go to servers with the current certificate; those that are open stay where they came. */
     const checkCertificate = (): void => {
       const { current } = calendar.at(now())
-      if (isChanging || current === servers.at(-1)?.certificate) return
+      if (isChanging || current === pool.certificate) return
       isChanging = true
-      useCertificate(current)
+      pool
+        .use(current)
+        .then(() => {
+          if (!stop.signal.aborted) events.safeDispatchEvent('listening')
+        })
         .catch((error: unknown) => {
           log.error('the new certificate is not in use yet - %e', error)
         })
@@ -176,10 +160,10 @@ export function createWebTransportListener(options: WebTransportListenerOptions)
         isTaken = true
         try {
           const { host, port: wanted } = getNetConfig(listenAddress)
-          front = createUdpFront(limits)
+          front = createUdpFront(limits, pool)
           port = await front.bind({ host, port: wanted ?? 0 })
           address = listenAddress
-          await useCertificate(calendar.at(now()).current)
+          await pool.use(calendar.at(now()).current)
         } catch (error) {
           isTaken = false
           port = undefined
@@ -201,7 +185,7 @@ export function createWebTransportListener(options: WebTransportListenerOptions)
         stop.abort()
         for (const timer of timers) clearTimeout(timer)
         await Promise.all([...connections].map((connection) => connection.close().catch(() => {})))
-        await Promise.all(servers.map((each) => each.close()))
+        await pool.close()
         if (front !== undefined && front.flows > 0) await delay(LAST_WORDS_MS)
         await front?.close()
         isTaken = false
