@@ -7,6 +7,7 @@ import type { SessionAnswer } from '@footbridge/shared/login'
 import type { DeviceKind } from '@footbridge/shared/wire/presence-frame'
 import type { ErrorCode } from '@footbridge/shared/errors'
 import type { EndingReason, LimitName, LimitScope, SessionLimits } from '@footbridge/shared/wire/control-frame'
+import type { CheckUpRunner } from './check-up/facts.ts'
 
 export interface Readable<Value> {
   get(): Value
@@ -244,6 +245,8 @@ export interface Footbridge {
   /** Tries to make the path to this peer direct now. */
   upgrade(peer: string): void
   storageUse(): Promise<StorageUse>
+  /** What this browser's network allows, and why it does not connect. Works in every state, without a network too. */
+  readonly checkUp: CheckUpRunner
   /** Origin of the bridge that this device logs in at: that of the page, unless a login link named another. */
   bridgeUrl(): string
   /** Addresses at which others can dial this peer. */

@@ -7,6 +7,7 @@ import { FootbridgeError } from '@footbridge/shared/errors'
 import { parseLogin } from '@footbridge/shared/bridge-token'
 import type { ConnectionState, FileOffer, Footbridge, Identity, Profile, TabRole } from './api.ts'
 import { createTransfers, initialTransfer } from './blobs/transfers.ts'
+import { browserDevice, createCheckUp } from './check-up/runner.ts'
 import { createConversations } from './conversations.ts'
 import { createImports } from './imports.ts'
 import type { Kept } from './kept.ts'
@@ -112,12 +113,25 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
     changed: (change) => tabs.tell(change),
   }
 
+  const fetchFrom = options.fetch ?? globalThis.fetch.bind(globalThis)
+  const ownBridgeUrl = (): string => mirrored.bridgeUrl ?? bridgeUrl
+  const checkUp = createCheckUp({
+    bridgeUrl: ownBridgeUrl,
+    keptSession: async (url) => (await self.enrolment(url))?.session,
+    connection,
+    peers: people.list,
+    fetch: fetchFrom,
+    now,
+    steady,
+    device: browserDevice,
+  })
+
   const startNetwork = (): Promise<Network> => {
     network ??= import('./network.ts').then(async ({ createNetwork }) => {
       const made = await createNetwork({
         kept,
         bridgeUrl,
-        fetch: options.fetch ?? globalThis.fetch.bind(globalThis),
+        fetch: fetchFrom,
         random,
         ...(options.transports && { transports: options.transports }),
       })
@@ -333,6 +347,7 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
     isClosed = true
     page.stop()
     imports.stop()
+    checkUp.stop()
     await stopNetwork()
     leader?.stop()
     follower?.stop()
@@ -383,7 +398,8 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
     retryNow: () => void act('retryNow').catch(() => undefined),
     upgrade: (peer) => void act('upgrade', peer).catch(() => undefined),
     storageUse: () => storageUse(blobs, messages),
-    bridgeUrl: () => mirrored.bridgeUrl ?? bridgeUrl,
+    checkUp,
+    bridgeUrl: ownBridgeUrl,
     addresses: () => mirrored.addresses ?? ownAddresses(),
     importIdentity: (exported, passphrase) => act('importIdentity', exported, passphrase),
     forget: () => act('forget'),

@@ -1,6 +1,7 @@
 /**
  * A Footbridge without a bridge, for looking at every state of the app in a dev build: `?fake=<scenario>`. It keeps the contract's shapes, nothing else.
- * Scenarios: people (default), empty, out, guests, unnamed, arriving, away, other-tab, ended, refused, full, many, long, held, restart, second-tab. Never in a production bundle (see open-client.ts).
+ * Scenarios: people (default), empty, out, guests, unnamed, arriving, away, other-tab, ended, refused, full, many, long, held, restart, second-tab,
+ * and for the check-up udp-blocked, symmetric, tunnel-only, portal, webkit, clock-wrong. Never in a production bundle (see open-client.ts).
  */
 import type {
   ArrivalStep,
@@ -21,6 +22,7 @@ import type {
 import { FootbridgeError } from '@footbridge/shared/errors'
 import type { SessionAnswer } from '@footbridge/shared/login'
 import { Cell } from './cell.ts'
+import { createFakeCheckUp } from './fake-check-up.ts'
 import { BOB, BRIDGE, LONG_NAMES, ME, longMessages, fakeMessages, fakePeers } from './people.ts'
 
 const DAY = 86_400_000
@@ -66,6 +68,7 @@ export function createFakeFootbridge(scenario: string): Footbridge {
       case 'arriving':
         return { state: 'arriving', step: 'proving', stepStartedAt: now, done: [{ step: 'reaching', ms: 84 }] }
       case 'away':
+      case 'portal':
         return { state: 'away', code: 'unreachable', attempt: 3, retryAt: now + 25_000 }
       case 'restart':
         return { state: 'away', code: 'unavailable', attempt: 0, retryAt: now + 12_000 }
@@ -111,7 +114,8 @@ export function createFakeFootbridge(scenario: string): Footbridge {
           name: `Peer number ${n}`,
           unread: 0,
         }))
-  const unreachable = scenario === 'away' || scenario === 'restart' || scenario === 'other-tab' || scenario === 'ended'
+  const unreachable =
+    scenario === 'away' || scenario === 'portal' || scenario === 'restart' || scenario === 'other-tab' || scenario === 'ended'
   const peers = new Cell<readonly Peer[]>(
     [...listed, ...crowd].map((peer) => ({
       ...peer,
@@ -282,6 +286,7 @@ export function createFakeFootbridge(scenario: string): Footbridge {
       blobBytes: 388_000_000,
       messages: 1204,
     }),
+    checkUp: createFakeCheckUp(scenario),
     bridgeUrl: () => location.origin,
     addresses: () => session.relayAddresses.map((address) => `${address}/p2p-circuit/p2p/${ME}`),
     importIdentity: async () => {
