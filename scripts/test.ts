@@ -5,9 +5,11 @@
 import { checks, countVitest } from './checks.ts'
 import { ensureChromium } from '../e2e/helpers/chromium.ts'
 import { inNamespace } from '../e2e/helpers/namespace.ts'
+import { ensureProxies } from '../e2e/helpers/proxies.ts'
 import { report, runSteps, type Count, type Step } from './steps.ts'
 
 const chromium = ensureChromium()
+ensureProxies()
 const build: Step = { name: 'web app builds', command: ['vite', 'build', '--logLevel', 'warn'] }
 const size: Step = { name: 'size budgets', command: ['size-limit'] }
 const slow: Step = {
