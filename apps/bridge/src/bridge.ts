@@ -36,11 +36,16 @@ import { type BridgeNode, createNode } from './node/create-node.ts'
 import { loadIdentity } from './node/identity.ts'
 import { createLiveness } from './node/liveness.ts'
 import { createRegistry, type Registry } from './peers/registry.ts'
+import { createIceServers } from './ice-servers.ts'
 import { createPresence } from './presence/presence.ts'
 import { createPresenceRoutes } from './presence/routes.ts'
 import type { Relay } from './relay/relay.ts'
 import { createRelayLimitSettings } from './relay-limits.ts'
+import { readSecret } from './turn/read-secret.ts'
+import { createTurnCredentials } from './turn/turn-credentials.ts'
 import { createRelayPolicy, sessionLimits } from './relay-policy.ts'
+import { createAllowance } from './stun/allowance.ts'
+import { createStunServer, type StunServer } from './stun/stun-server.ts'
 import { type Log, libp2pLogger } from './telemetry/log.ts'
 
 export interface BridgeParts {
@@ -66,6 +71,8 @@ export interface RunningBridge {
   readonly addresses: readonly string[]
   /** The UDP port, or why there is none. */
   readonly webTransport: { readonly port: number } | { readonly reason: string }
+  /** UDP ports that answer STUN. */
+  readonly stunPorts: readonly number[]
   readonly tokens: Tokens
   readonly registry: Registry
   readonly relay: Relay
@@ -119,10 +126,18 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
     })
     await relayLimits.load()
     const publicAddress = config.publicUrl === undefined ? undefined : originToMultiaddr(config.publicUrl)?.[0]
+    const allowance = createAllowance({ now: clock })
+    const stun = createStunServer({ allowance })
+    const stunPorts: number[] = []
     const webTransports =
       config.wtPort === undefined || !('binding' in webTransport)
         ? undefined
-        : createWebTransportListener({ binding: webTransport.binding, secret: privateKey.raw, now: clock })
+        : createWebTransportListener({
+            binding: webTransport.binding,
+            secret: privateKey.raw,
+            now: clock,
+            ...(config.stun && { neighbour: (datagram, from, reply) => stun.receive(datagram, from, reply) }),
+          })
     const addresses = createAddresses({
       ...config,
       bridgePeer: peer,
@@ -171,6 +186,7 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
     const addressOf = createClientAddress(config.trustedProxies)
     const contextOf = (context: Context): { ip: string; origin: string } =>
       addressOf((context.env as { incoming: IncomingMessage }).incoming)
+    const turn = config.turn && createTurnCredentials({ urls: config.turn.urls, secret: await readSecret(config.turn.secret), clock })
     const sessions = createSessions({
       storage,
       tokens,
@@ -183,8 +199,9 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
         name: config.name,
         version,
         guests: config.guests,
-        iceServers: config.iceServers.map((server) => ({ ...server, urls: [...server.urls] })),
       },
+      iceServers: createIceServers({ config, stunPorts: () => stunPorts, turn }),
+      onAdmitted: ({ ip }) => allowance.vouch(ip),
       clock,
       randomBytes,
     })
@@ -259,6 +276,8 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
     node.addEventListener('peer:disconnect', onDisconnect)
     stack.push(() => node.stop())
     await node.start()
+    stack.push(() => stun.stop())
+    stunPorts.push(...(await listenForStun(stun, webTransports?.port, port)))
     liveness.start()
     stack.push(() => liveness.stop())
     await presence.start()
@@ -279,6 +298,7 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       peer,
       addresses: addresses.relayAddresses(),
       webTransport: describeWebTransport(webTransports?.port),
+      stunPorts,
       tokens,
       registry,
       relay,
@@ -292,6 +312,22 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
         describe: () => ({ url, peer, version }),
       }),
     }
+  }
+
+  /** On the port of WebTransport, or else one of its own, and on a second. One that cannot be had is done without: STUN helps, nothing rests on it. */
+  const listenForStun = async (stun: StunServer, shared: number | undefined, httpPort: number): Promise<number[]> => {
+    if (!config.stun) return []
+    const first = shared ?? config.wtPort ?? httpPort
+    const others = [config.p2pPort, httpPort].filter((port) => port === 0 || port !== first).slice(0, 1)
+    const ports = shared === undefined ? [] : [shared]
+    for (const port of shared === undefined ? [first, ...others] : others) {
+      try {
+        ports.push(await stun.listen({ host: config.wtHost, port }))
+      } catch (error) {
+        log.warn({ err: error, port }, 'no STUN on this UDP port: it cannot be had')
+      }
+    }
+    return ports
   }
 
   const describeWebTransport = (port: number | undefined): RunningBridge['webTransport'] => {

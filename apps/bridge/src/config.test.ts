@@ -27,6 +27,8 @@ describe('the settings', () => {
       tls: undefined,
       trustedProxies: [],
       announceAddrs: [],
+      stun: true,
+      turn: undefined,
       logLevel: 'info',
       iceServers: [],
       drainMs: 2_000,
@@ -83,6 +85,14 @@ describe('the settings', () => {
   })
 })
 
+it('of TURN go together: where it is, and the secret from a file or a variable', () => {
+  const turnUrls = 'turn:turn.example:3478, turns:[2001:db8::1]:5349?transport=tcp'
+  const urls = ['turn:turn.example:3478', 'turns:[2001:db8::1]:5349?transport=tcp']
+  expect(readConfig({ turnUrls }, { FOOTBRIDGE_TURN_SECRET: 'north' }).turn).toEqual({ urls, secret: { text: 'north' } })
+  expect(readConfig({ turnUrls, turnSecretFile: '/run/turn' }, {}).turn).toEqual({ urls, secret: { file: '/run/turn' } })
+  expect(readConfig({ stun: 'off' }, {})).toMatchObject({ stun: false, turn: undefined })
+})
+
 describe('a bad setting names itself and the reason', () => {
   it.each<[Flags, string]>([
     [{ port: 'abc' }, '--port "abc" must be a whole number'],
@@ -110,6 +120,17 @@ describe('a bad setting names itself and the reason', () => {
 
   it('by its variable when it came from there', () => {
     expect(refusalOf({}, { FOOTBRIDGE_GUESTS: 'maybe' })).toBe('FOOTBRIDGE_GUESTS "maybe" must be true or false')
+  })
+
+  it.each<[Flags, Record<string, string>, string]>([
+    [{ turnUrls: 'turn:turn.example:3478' }, {}, 'needs the secret of the TURN server'],
+    [{}, { FOOTBRIDGE_TURN_SECRET: 'north' }, 'no TURN server: give --turn-url'],
+    [{ turnUrls: 'turn:turn.example', turnSecretFile: 'x' }, { FOOTBRIDGE_TURN_SECRET: 'north' }, 'are both given'],
+    [{ turnUrls: 'turn://turn.example' }, { FOOTBRIDGE_TURN_SECRET: 'north' }, 'must list TURN servers'],
+    [{ turnUrls: 'turn:alice:secret@turn.example' }, { FOOTBRIDGE_TURN_SECRET: 'north' }, 'must list TURN servers'],
+  ])('of TURN: %j %j', (flags, env, message) => {
+    expect(refusalOf(flags, env)).toContain(message)
+    for (const secret of ['north', 'alice:secret']) expect(refusalOf(flags, env)).not.toContain(secret)
   })
 
   it('but does not repeat a password', () => {

@@ -35,6 +35,10 @@ export interface Config {
   readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined
   /** IP addresses and CIDR ranges. */
   readonly trustedProxies: readonly string[]
+  /** Whether the bridge answers STUN. */
+  readonly stun: boolean
+  /** The operator's TURN server; undefined for none. */
+  readonly turn: { readonly urls: readonly string[]; readonly secret: TurnSecret } | undefined
   /** Multiaddrs without /p2p. */
   readonly announceAddrs: readonly string[]
   readonly logLevel: LogLevel
@@ -42,6 +46,9 @@ export interface Config {
   /** How long running circuits may go on at a stop. */
   readonly drainMs: number
 }
+
+/** The secret itself is read when it is needed, and shown nowhere. */
+export type TurnSecret = { readonly file: string } | { readonly text: string }
 
 /** A setting that cannot be used: `message` is one whole line for a person, naming the setting and the reason. */
 export class ConfigError extends Error {
@@ -63,6 +70,9 @@ interface Setting<Value> {
 }
 
 const setting = <Value>(definition: Setting<Value>): Setting<Value> => definition
+
+/** No flag and no default: not to be typed, nor shown. */
+export const TURN_SECRET_VARIABLE = 'FOOTBRIDGE_TURN_SECRET'
 
 export const SETTINGS = {
   host: setting({
@@ -186,6 +196,30 @@ export const SETTINGS = {
     reason: 'none: no third party learns people’s addresses unless the operator says so; direct paths then work where no NAT is in between',
     parse: (text) => parseList(text, parseIceServer),
   }),
+  stun: setting({
+    flag: '--stun <switch>',
+    env: 'FOOTBRIDGE_STUN',
+    help: 'answer STUN on the UDP ports with the numbers of wt-port and p2p-port: on or off',
+    default: 'on',
+    reason: 'browsers behind a NAT connect directly only if somebody tells them their address; our own STUN tells nobody else who asks',
+    parse: parseSwitch,
+  }),
+  turnUrls: setting({
+    flag: '--turn-url <list>',
+    env: 'FOOTBRIDGE_TURN_URL',
+    help: 'comma-separated turn:host:port and turns:host:port of your TURN server; each session gets credentials of its own',
+    default: undefined,
+    reason: 'none: what browsers cannot send each other directly goes over the bridge, which needs no TURN',
+    parse: (text) => parseList(text, parseTurnUrl),
+  }),
+  turnSecretFile: setting({
+    flag: '--turn-secret-file <file>',
+    env: 'FOOTBRIDGE_TURN_SECRET_FILE',
+    help: `file with the secret that your TURN server shares with the bridge (coturn: static-auth-secret); or put the secret in ${TURN_SECRET_VARIABLE}`,
+    default: undefined,
+    reason: 'a secret on a command line is seen by everybody on the machine',
+    parse: (text) => resolve(nonEmpty(text)),
+  }),
   drain: setting({
     flag: '--drain <seconds>',
     env: 'FOOTBRIDGE_DRAIN',
@@ -218,8 +252,8 @@ export function readConfig(flags: Flags, env: Readonly<Record<string, string | u
     try {
       return parse(text) as ReturnType<(typeof SETTINGS)[Name]['parse']>
     } catch (error) {
-      // ICE servers carry passwords: the value is not repeated.
-      const shown = name === 'iceServers' ? '' : ` ${JSON.stringify(text)}`
+      // ICE servers carry passwords, and a TURN server might by mistake: the value is not repeated.
+      const shown = name === 'iceServers' || name === 'turnUrls' ? '' : ` ${JSON.stringify(text)}`
       throw new ConfigError(`${source}${shown} ${error instanceof Error ? error.message : String(error)}`)
     }
   }
@@ -242,6 +276,9 @@ export function readConfig(flags: Flags, env: Readonly<Record<string, string | u
   if ((certFile === undefined) !== (keyFile === undefined))
     throw new ConfigError(`--tls-cert and --tls-key go together: ${certFile === undefined ? '--tls-cert' : '--tls-key'} is missing`)
 
+  const stun = required('stun')
+  const turn = readTurn(read('turnUrls') ?? [], read('turnSecretFile'), env[TURN_SECRET_VARIABLE])
+
   return {
     host,
     port,
@@ -255,10 +292,23 @@ export function readConfig(flags: Flags, env: Readonly<Record<string, string | u
     tls: certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile },
     trustedProxies: read('trustedProxies') ?? [],
     announceAddrs: read('announceAddrs') ?? [],
+    stun,
+    turn,
     logLevel: required('logLevel'),
     iceServers: read('iceServers') ?? [],
     drainMs: required('drain'),
   }
+}
+
+function readTurn(urls: readonly string[], file: string | undefined, text: string | undefined): Config['turn'] {
+  const secrets: TurnSecret[] = [...(file === undefined ? [] : [{ file }]), ...(text === undefined || text === '' ? [] : [{ text }])]
+  const [secret] = secrets
+  if (urls.length === 0 && secret === undefined) return undefined
+  if (secrets.length > 1) throw new ConfigError(`--turn-secret-file and ${TURN_SECRET_VARIABLE} are both given: give one of them`)
+  if (secret === undefined)
+    throw new ConfigError(`--turn-url needs the secret of the TURN server: give --turn-secret-file, or set ${TURN_SECRET_VARIABLE}`)
+  if (urls.length === 0) throw new ConfigError('there is a TURN secret and no TURN server: give --turn-url turn:turn.example:3478')
+  return { urls, secret }
 }
 
 export function isLoopback(host: string): boolean {
@@ -267,7 +317,7 @@ export function isLoopback(host: string): boolean {
 
 /** A mistyped variable would otherwise be ignored in silence, and a bridge run with a limit that is not there. */
 function refuseUnknownVariables(env: Readonly<Record<string, string | undefined>>): void {
-  const known = new Set<string>(Object.values(SETTINGS).map((definition) => definition.env))
+  const known = new Set<string>([...Object.values(SETTINGS).map((definition) => definition.env), TURN_SECRET_VARIABLE])
   for (const variable of Object.keys(env)) {
     if (!variable.startsWith('FOOTBRIDGE_') || known.has(variable)) continue
     const near = [...known].find((name) => isNear(name, variable))
@@ -359,6 +409,13 @@ function parseLogLevel(text: string): LogLevel {
   const level = LOG_LEVELS.find((known) => known === text)
   if (level === undefined) throw new Error(`must be one of ${LOG_LEVELS.join(', ')}`)
   return level
+}
+
+/** RFC 7065. Not turn://, which browsers refuse. */
+function parseTurnUrl(text: string): string {
+  if (!/^turns?:(?:[^:@\s?/[\]]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?(?:\?transport=(?:udp|tcp))?$/.test(text))
+    throw new Error(`must list TURN servers such as turn:turn.example:3478 or turns:turn.example:5349?transport=tcp, without a user`)
+  return text
 }
 
 /** RFC 7064 and RFC 7065, with `user:password@` before a TURN host; those have no form for credentials. */

@@ -43,7 +43,8 @@ beforeAll(async () => {
     registry,
     privateKey,
     addresses: { firstHops: () => [], relayAddresses: () => [] },
-    settings: { name: 'test', version: '0.0.0', guests: false, iceServers: [] },
+    settings: { name: 'test', version: '0.0.0', guests: false },
+    iceServers: () => [],
     clock,
     randomBytes,
   })

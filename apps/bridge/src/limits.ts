@@ -69,6 +69,35 @@ export const MAX_API_BODY_BYTES = 8 * 1024
  */
 export const MAX_NATIVE_CONNECTIONS_PER_ADDRESS = 256
 
+/** STUN. */
+
+/**
+ * What a login from an address adds to what STUN may send there, in bytes: less than any login has, so that still no address is sent more than came from
+ * it. At 12 bytes for each answer that a bare request does not pay, 50 of them.
+ */
+export const STUN_LOGIN_CREDIT_BYTES = 600
+/** Credit does not pile up: what somebody could save in another's name and have sent to them at once. */
+export const STUN_MAX_CREDIT_BYTES = 1_200
+/** Addresses with credit, at 150 bytes each; beyond it the oldest begins anew, which costs it a retransmission. */
+export const STUN_MAX_ADDRESSES = 32_768
+/**
+ * Requests a second of one network (IPv4 /24, IPv6 /48). A school of 500 behind one address, each with three talks kept alive every ten seconds on two
+ * ports, makes 300.
+ */
+export const STUN_PER_SECOND_AND_NETWORK = 400
+export const STUN_BURST_PER_NETWORK = 800
+export const STUN_MAX_NETWORKS = 8_192
+/** Requests a second in all: what can be answered beside the relay. */
+export const STUN_PER_SECOND_IN_ALL = 5_000
+export const STUN_BURST_IN_ALL = 5_000
+
+/** TURN. */
+
+/** How much longer than the session its TURN credentials are good: a renewed login brings new ones, and running relays are refreshed with the old until then. */
+export const TURN_GRACE_MS = 10 * MINUTE
+/** However long a session should ever last. */
+export const MAX_TURN_LIFE_MS = 4 * HOUR
+
 /** Certificates. */
 
 /** How often the files of --tls-cert and --tls-key are looked at for renewed ones. */

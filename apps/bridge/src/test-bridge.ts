@@ -36,7 +36,11 @@ export type Peer = Libp2p<{ ping: Ping }>
 /** What a test starts; `end` stops it all, last first. */
 export interface Bench {
   readonly cleanups: (() => Promise<unknown> | void)[]
-  readonly startBridge: (settings?: Readonly<Record<string, string>>, parts?: Pick<BridgeParts, 'webTransport'>) => Promise<TestBridge>
+  readonly startBridge: (
+    settings?: Readonly<Record<string, string>>,
+    parts?: Pick<BridgeParts, 'webTransport'>,
+    env?: Readonly<Record<string, string>>,
+  ) => Promise<TestBridge>
   /** The stack of a browser, logged in, with a reservation. `firstHop` dials another address than the one that the login gave. */
   readonly startBrowser: (bridge: TestBridge, name: string, firstHop?: string) => Promise<{ node: Peer; session: SessionAnswer }>
   readonly startNative: (listen?: readonly string[]) => Promise<Peer>
@@ -64,10 +68,10 @@ export function createBench(): Bench {
   return {
     cleanups,
     startNode,
-    async startBridge(settings = {}, parts = {}) {
+    async startBridge(settings = {}, parts = {}, env = {}) {
       const dataDir = await mkdtemp(join(tmpdir(), 'footbridge-bridge-'))
       const storage = createMemoryStorage()
-      const made = createBridge(readConfig({ port: '0', dataDir, drain: '0', ...settings }, {}), {
+      const made = createBridge(readConfig({ port: '0', dataDir, drain: '0', ...settings }, env), {
         storage,
         log: createLog({ level: 'silent' }),
         clock: Date.now,

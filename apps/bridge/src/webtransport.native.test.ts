@@ -1,6 +1,9 @@
 /**
  * A whole bridge whose first hop is WebTransport: login, dial, reservation, a circuit, and the end of a session.
  */
+import { randomBytes } from 'node:crypto'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { SessionAnswer } from '@footbridge/shared/login'
@@ -8,6 +11,7 @@ import { loadBinding } from '@footbridge/listeners/webtransport/binding'
 import { testDialer } from '@footbridge/listeners/webtransport/test-dialer'
 import { multiaddr } from '@multiformats/multiaddr'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { encodeBindingRequest, parseBinding } from './stun/message.ts'
 import { createBench, signLogin, type Peer, type TestBridge } from './test-bridge.ts'
 
 const eventually = <Value>(check: () => Value | Promise<Value>): Promise<Value> => vi.waitFor(check, { timeout: 8_000, interval: 10 })
@@ -42,6 +46,24 @@ describe('a bridge with WebTransport', () => {
     const native = await bench.startNative()
     const circuit = multiaddr(`${bridge.addresses[0]}/p2p-circuit/p2p/${node.peerId.toString()}`)
     expect(await native.services.ping.ping(circuit)).toBeGreaterThanOrEqual(0)
+  })
+
+  it('shares its UDP port with STUN, and keeps working', async () => {
+    const bridge = await bench.startBridge({}, { webTransport: loadBinding() })
+    const { node } = await startBrowser(bridge)
+    expect(bridge.webTransport).toEqual({ port: bridge.stunPorts[0] })
+    const socket = createSocket('udp4')
+    bench.cleanups.push(() => void socket.close())
+    const answer = once(socket, 'message')
+    const id = randomBytes(12)
+    socket.send(encodeBindingRequest(id, 'footbridge doctor'), bridge.stunPorts[0], '127.0.0.1')
+    const [datagram] = (await answer) as [Buffer]
+    expect(parseBinding(datagram)).toMatchObject({
+      transactionId: new Uint8Array(id),
+      mapped: { address: '127.0.0.1', port: socket.address().port },
+    })
+    await eventually(() => expect(bridge.registry.list()).toMatchObject([{ state: 'reachable' }]))
+    expect(await node.services.ping.ping(node.getConnections()[0]!.remotePeer)).toBeGreaterThanOrEqual(0)
   })
 
   it('hangs up with the reason when the token is revoked', async () => {

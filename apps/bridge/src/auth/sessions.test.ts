@@ -72,7 +72,8 @@ function open(guests = false): void {
     registry,
     privateKey: bridge,
     addresses: { firstHops: (origin) => [`first hop at ${origin}`], relayAddresses: () => ['relay address'] },
-    settings: { name: 'Footbridge', version: '0.0.0', guests, iceServers: [] },
+    settings: { name: 'Footbridge', version: '0.0.0', guests },
+    iceServers: () => [],
     clock,
     randomBytes: random,
   })

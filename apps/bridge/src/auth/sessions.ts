@@ -75,8 +75,15 @@ export interface SessionsDependencies {
     readonly name: string
     readonly version: string
     readonly guests: boolean
-    readonly iceServers: readonly SessionAnswer['iceServers'][number][]
   }
+  /** For direct connections of this peer, who reached the bridge at this origin, until this time. */
+  readonly iceServers: (session: {
+    readonly peer: string
+    readonly origin: string
+    readonly expiresAt: number
+  }) => SessionAnswer['iceServers']
+  /** Told of every login that was admitted. */
+  readonly onAdmitted?: (context: LoginContext) => void
   readonly clock: () => number
   readonly randomBytes: (length: number) => Uint8Array
 }
@@ -172,6 +179,7 @@ export function createSessions(dependencies: SessionsDependencies): Sessions {
     refuseUnusable(token)
     const { id: tokenId, label: tokenLabel, guest } = token
     registry.admit({ peer, tokenId, tokenLabel, guest, name, expiresAt, ...grantLimits(tokens.newest(token)) })
+    dependencies.onAdmitted?.({ ip, origin })
     return {
       peer,
       bridge: { peer: bridgePeer, name: settings.name, version: settings.version },
@@ -180,7 +188,7 @@ export function createSessions(dependencies: SessionsDependencies): Sessions {
       serverTime,
       firstHops: addresses.firstHops(origin),
       relayAddresses: addresses.relayAddresses(),
-      iceServers: [...settings.iceServers],
+      iceServers: dependencies.iceServers({ peer, origin, expiresAt }),
       token: describeToken(token),
     }
   }

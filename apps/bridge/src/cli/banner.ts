@@ -13,6 +13,8 @@ export interface Started {
   /** Addresses for native peers. */
   readonly addresses: readonly string[]
   readonly webTransport: { readonly port: number } | { readonly reason: string }
+  /** UDP ports. */
+  readonly stunPorts: readonly number[]
   readonly firstToken: BridgeToken | undefined
 }
 
@@ -23,6 +25,8 @@ export function formatBanner(config: Config, started: Started, { colour }: { rea
   for (const address of started.addresses) lines.push(`  native peers  ${address}`)
   const { webTransport } = started
   lines.push(`  WebTransport  ${'port' in webTransport ? `UDP port ${webTransport.port}` : `none: ${webTransport.reason}`}`)
+  if (config.stun) lines.push(`  STUN          ${formatPorts(started.stunPorts)}`)
+  if (config.turn !== undefined) lines.push(`  TURN          ${config.turn.urls.join(', ')}`)
   lines.push(`  data          ${config.dataDir}`)
   if (config.guests) lines.push('  guests        may come in without a token')
   lines.push('')
@@ -60,6 +64,11 @@ export function localUrl(config: Pick<Config, 'host' | 'port' | 'tls'>, port: nu
   const isLocal = isLoopback(config.host) || config.host === '0.0.0.0' || config.host === '::'
   const host = isLocal ? 'localhost' : config.host.includes(':') ? `[${config.host}]` : config.host
   return `${scheme}://${host}${isDefault ? '' : `:${port}`}`
+}
+
+function formatPorts(ports: readonly number[]): string {
+  if (ports.length === 0) return 'none: its UDP ports cannot be had (see the log)'
+  return `UDP port${ports.length === 1 ? '' : 's'} ${ports.join(' and ')}`
 }
 
 function indent(text: string): string {

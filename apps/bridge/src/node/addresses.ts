@@ -83,13 +83,22 @@ function originToTunnel(origin: string): [string] | undefined {
 
 /** The same host over UDP: `https://bridge.example` is `/dns/bridge.example/udp/…/quic-v1/webtransport/certhash/…`. */
 function originToWebTransport(origin: string, { host, port, suffix }: WebTransportPlace): [string] | undefined {
+  const reached = hostForUdp(origin, host)
+  if (reached === undefined) return undefined
+  return [`/${{ 0: 'dns', 4: 'ip4', 6: 'ip6' }[isIP(reached)] ?? 'dns'}/${reached}/udp/${port}${suffix}`]
+}
+
+/**
+ * Where whoever reached the bridge at this origin reaches its UDP ports: a name, or an IP address without brackets. Undefined where they cannot.
+ * @param listening the address that the UDP socket listens on.
+ */
+export function hostForUdp(origin: string, listening: string): string | undefined {
   const name = URL.canParse(origin) ? new URL(origin).hostname.replaceAll(/^\[|\]$/g, '') : ''
   if (name === '') return undefined
   // A browser asks for localhost in both families and takes what answers; UDP does not answer.
-  const reached = name === 'localhost' ? (host === '::1' ? '::1' : '127.0.0.1') : name
+  const reached = name === 'localhost' ? (listening === '::1' ? '::1' : '127.0.0.1') : name
   // Who comes by a name to a bridge on loopback comes through a proxy, and that takes no UDP.
-  if (isLoopback(host) && !isLoopback(reached)) return undefined
-  return [`/${{ 0: 'dns', 4: 'ip4', 6: 'ip6' }[isIP(reached)] ?? 'dns'}/${reached}/udp/${port}${suffix}`]
+  return isLoopback(listening) && !isLoopback(reached) ? undefined : reached
 }
 
 function originToBase(origin: string): string | undefined {

@@ -13,6 +13,11 @@ export function isLongHeader(packet: Uint8Array): boolean {
   return ((packet[0] ?? 0) & 0x80) !== 0
 }
 
+/** Long headers begin with 1, short ones with 01, unless a client greases that bit (RFC 9287). STUN begins with 00 (RFC 9443). */
+export function looksLikeQuic(packet: Uint8Array): boolean {
+  return ((packet[0] ?? 0) & 0xc0) !== 0
+}
+
 /** Could this packet begin a connection? */
 export function isOpening(packet: Uint8Array): boolean {
   return isLongHeader(packet) && packet.length >= MIN_INITIAL_BYTES

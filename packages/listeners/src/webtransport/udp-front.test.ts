@@ -230,6 +230,29 @@ describe('the UDP front', () => {
     expect(free).toContain(server)
   })
 
+  it('F9 shows its neighbour what does not look like QUIC, and keeps what that does not take', async () => {
+    const server = await endpoint()
+    const shown: string[] = []
+    const pool = { take: () => server.port, giveBack: () => {} }
+    const front = createUdpFront(LIMITS, pool, (datagram, { address, port: from }, reply) => {
+      shown.push(`${datagram.toString('latin1', 1)} from ${address}:${from}`)
+      if (datagram.includes('greased')) return false
+      reply(Buffer.from('an answer'))
+      return true
+    })
+    const port = await front.bind({ host: '127.0.0.1', port: 0 })
+    cleanups.push(() => front.close())
+    const client = await endpoint()
+    client.socket.send(opening('hello'), port, '127.0.0.1')
+    client.socket.send(later(' later'), port, '127.0.0.1')
+    client.socket.send(Buffer.from('\0 greased'), port, '127.0.0.1')
+    client.socket.send(Buffer.from('\u0001 asked'), port, '127.0.0.1')
+    await eventually(() => expect(client.texts()).toEqual(['an answer']))
+    await eventually(() => expect(server.texts()).toEqual(['hello', ' later', ' greased']))
+    expect(shown).toEqual([` greased from 127.0.0.1:${client.port}`, ` asked from 127.0.0.1:${client.port}`])
+    expect(front.flows).toBe(1)
+  })
+
   it('F7 says when it cannot have the port, and leaves nothing when it is closed', async () => {
     const { front, port } = await startFront()
     const none = { take: () => 0, giveBack: () => {} }

@@ -8,7 +8,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import type { AddressInfo } from 'node:net'
 import { addressKey } from '../websocket/address-key.ts'
-import { destinationIdOf, isLongHeader, isOpening, isVersionNegotiation, sourceIdOf } from './quic-header.ts'
+import { destinationIdOf, isLongHeader, isOpening, isVersionNegotiation, looksLikeQuic, sourceIdOf } from './quic-header.ts'
 
 export interface UdpFrontLimits {
   /** Flows in all; each holds one local socket. */
@@ -36,6 +36,12 @@ export interface ClientPlace {
   readonly address: string
   readonly port: number
 }
+
+/**
+ * Another protocol on the same port, told apart by its first bytes (RFC 9443): asked about each datagram that does not look like QUIC.
+ * @returns whether it takes the datagram; it may answer at once or later.
+ */
+export type Neighbour = (datagram: Buffer, from: RemoteInfo, reply: (answer: Uint8Array) => void) => boolean
 
 export interface UdpFront {
   /** @returns the port. @throws Node's error when it cannot be had. */
@@ -80,7 +86,7 @@ const REST_SWEEPS = 2
 const MAX_WAITING_PACKETS = 16
 const LOOPBACK = '127.0.0.1'
 
-export function createUdpFront(limits: UdpFrontLimits, pool: FrontServers): UdpFront {
+export function createUdpFront(limits: UdpFrontLimits, pool: FrontServers, neighbour?: Neighbour): UdpFront {
   /** The newest of each client address. */
   const flows = new Map<string, Flow>()
   const byServerId = new Map<string, Flow>()
@@ -102,6 +108,10 @@ export function createUdpFront(limits: UdpFrontLimits, pool: FrontServers): UdpF
       pending < limits.maxPendingFlows &&
       (own === undefined || (own.flows < limits.maxFlowsPerAddress && own.pending < limits.maxPendingFlowsPerAddress))
     )
+  }
+
+  const send = (packet: Uint8Array, port: number, address: string): void => {
+    if (socket !== undefined && socket.getSendQueueSize() < MAX_QUEUED_BYTES) socket.send(packet, port, address, ignore)
   }
 
   /** @param serverPort known for a client that has moved: there will be no other request of it. */
@@ -134,7 +144,7 @@ export function createUdpFront(limits: UdpFrontLimits, pool: FrontServers): UdpF
     flows.set(id, flow)
     local.on('message', (packet) => {
       if (flow.pending && isLongHeader(packet)) learn(flow, packet)
-      if (socket !== undefined && socket.getSendQueueSize() < MAX_QUEUED_BYTES) socket.send(packet, port, address, ignore)
+      send(packet, port, address)
     })
     // The server is gone: so are the sessions of this flow.
     local.on('error', () => {
@@ -236,6 +246,9 @@ export function createUdpFront(limits: UdpFrontLimits, pool: FrontServers): UdpF
   }
 
   const receive = (packet: Buffer, from: RemoteInfo): void => {
+    // Clients may grease the bit that marks QUIC (RFC 9287): what the neighbour does not know goes on.
+    if (neighbour !== undefined && !looksLikeQuic(packet) && neighbour(packet, from, (answer) => send(answer, from.port, from.address)))
+      return
     const flow = flowFor(`${from.address} ${from.port}`, packet, from)
     if (flow === undefined) return
     flow.heardAt = sweeps

@@ -12,7 +12,7 @@ import type { Binding, NativeRequest } from './binding.ts'
 import { createCertificateCalendar } from './certificate-calendar.ts'
 import { acceptRequest, type HandshakeComponents } from './handshake.ts'
 import { createServerPool } from './server-pool.ts'
-import { createUdpFront, type ClientPlace, type UdpFront, type UdpFrontLimits } from './udp-front.ts'
+import { createUdpFront, type ClientPlace, type Neighbour, type UdpFront, type UdpFrontLimits } from './udp-front.ts'
 import type { WebTransportConnection } from './webtransport-connection.ts'
 
 export interface WebTransportListenerLimits extends UdpFrontLimits {
@@ -67,12 +67,14 @@ export interface WebTransportListenerOptions {
   /** At least 32 bytes that only this server knows, and the same after a restart: certificates are made from it. */
   readonly secret: Uint8Array
   readonly limits?: Partial<WebTransportListenerLimits>
+  /** Another protocol on the same UDP port, such as STUN. */
+  readonly neighbour?: Neighbour
   /** Milliseconds since the epoch. */
   readonly now?: () => number
 }
 
 export function createWebTransportListener(options: WebTransportListenerOptions): WebTransportListener {
-  const { binding, secret, now = Date.now } = options
+  const { binding, secret, neighbour, now = Date.now } = options
   const limits = { ...DEFAULT_WEBTRANSPORT_LIMITS, ...options.limits }
   const calendar = createCertificateCalendar(secret)
   const connections = new Set<WebTransportConnection>()
@@ -160,7 +162,7 @@ export function createWebTransportListener(options: WebTransportListenerOptions)
         isTaken = true
         try {
           const { host, port: wanted } = getNetConfig(listenAddress)
-          front = createUdpFront(limits, pool)
+          front = createUdpFront(limits, pool, neighbour)
           port = await front.bind({ host, port: wanted ?? 0 })
           address = listenAddress
           await pool.use(calendar.at(now()).current)
