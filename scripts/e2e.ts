@@ -4,8 +4,11 @@
 import { spawnSync } from 'node:child_process'
 import { ensureChromium } from '../e2e/helpers/chromium.ts'
 import { inNamespace } from '../e2e/helpers/namespace.ts'
+import { nativeNode } from './newer-glibc.ts'
 import { pinnedEnv, root } from './steps.ts'
 
+// What the journeys need from outside is fetched before they are in a network of their own.
+nativeNode()
 const env = pinnedEnv({ CHROMIUM_PATH: ensureChromium() })
 const build = spawnSync('node', ['scripts/build-when-stale.ts'], { cwd: root, stdio: 'inherit', env })
 if (build.status === 0) {

@@ -6,10 +6,13 @@ import { checks, countVitest } from './checks.ts'
 import { ensureChromium } from '../e2e/helpers/chromium.ts'
 import { inNamespace } from '../e2e/helpers/namespace.ts'
 import { ensureProxies } from '../e2e/helpers/proxies.ts'
+import { nativeNode } from './newer-glibc.ts'
 import { report, runSteps, type Count, type Step } from './steps.ts'
 
+// What the journeys need from outside is fetched before they are in a network of their own.
 const chromium = ensureChromium()
 ensureProxies()
+nativeNode()
 const build: Step = { name: 'web app builds', command: ['vite', 'build', '--logLevel', 'warn'] }
 const size: Step = { name: 'size budgets', command: ['size-limit'] }
 const slow: Step = {

@@ -11,7 +11,9 @@ import { join } from 'node:path'
 import { Child, type Exit } from './child.ts'
 import type { FarNetwork } from './far-network.ts'
 
-export const FOOTBRIDGE = ['node', '--max-semi-space-size=4', 'apps/bridge/bin/footbridge.mjs'] as const
+const NODE = ['node'] as const
+const PROGRAM = ['--max-semi-space-size=4', 'apps/bridge/bin/footbridge.mjs'] as const
+export const FOOTBRIDGE = [...NODE, ...PROGRAM] as const
 export const LOGIN_LINK = /https?:\/\/[^\s#]+\/#token=fb1_[A-Za-z0-9_-]{43}/
 
 export interface Bridge {
@@ -41,12 +43,14 @@ export interface Bridge {
 /**
  * @param flags further flags, such as `--guests`; with `--tls-cert <file>` that certificate is trusted here.
  * @param env for its process alone.
+ * @param node what runs it: scripts/newer-glibc.ts knows one that can do WebTransport.
  * @param far where it runs instead of in our own network; `origin` is then plain HTTP at an address, which browsers must be told to trust.
  */
 export async function startBridge(
   flags: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
   far?: FarNetwork,
+  node: readonly string[] = NODE,
 ): Promise<Bridge> {
   const dataDir = await mkdtemp(join(tmpdir(), 'footbridge-e2e-'))
   const [port, p2pPort] = [await freePort(), await freePort()]
@@ -58,7 +62,7 @@ export async function startBridge(
   async function launch(): Promise<Child> {
     const ports = ['--port', String(port), '--p2p-port', String(p2pPort)]
     const place = far === undefined ? [] : ['--host', far.address, '--public-url', origin]
-    const command = [...FOOTBRIDGE, ...ports, '--data-dir', dataDir, ...place, ...flags]
+    const command = [...node, ...PROGRAM, ...ports, '--data-dir', dataDir, ...place, ...flags]
     const started = new Child(far?.within(command) ?? command, env)
     await Promise.race([
       answers(() => read('/healthz'), `${origin}/healthz`),

@@ -220,7 +220,13 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       staticFiles: await loadStaticFiles(webRoot),
       isReady: () => ready,
       api: [
-        createAuthRoutes({ sessions, bridge: { peer, name: config.name, version, guests: config.guests }, clock, contextOf }),
+        createAuthRoutes({
+          sessions,
+          bridge: { peer, name: config.name, version, guests: config.guests },
+          firstHops: (origin) => addresses.firstHops(origin),
+          clock,
+          contextOf,
+        }),
         createTunnelRoutes({ listener: tunnels, verifyAccessToken: (jwt) => sessions.verifyAccessToken(jwt), addressOf }),
         createPresenceRoutes({
           registry,

@@ -59,6 +59,7 @@ beforeAll(async () => {
       createAuthRoutes({
         sessions,
         bridge: { peer: bridgePeer, name: 'test', version: '0.0.0', guests: false },
+        firstHops: () => [],
         clock,
         contextOf: (context) => addressOf((context.env as { incoming: IncomingMessage }).incoming),
       }),

@@ -12,6 +12,7 @@ import type { BlobStore } from './store/blobs.ts'
 import type { MessageStore } from './store/messages.ts'
 import type { SelfStore } from './store/self.ts'
 import type { UpgradeStore } from './store/upgrades.ts'
+import type { WinnerStore } from './store/winners.ts'
 import type { TabChange } from './tabs/messages.ts'
 
 export interface Kept {
@@ -19,6 +20,7 @@ export interface Kept {
   readonly messages: MessageStore
   readonly blobs: BlobStore
   readonly upgrades: UpgradeStore
+  readonly winners: WinnerStore
   readonly people: People
   readonly conversations: KeptConversations
   readonly transfers: Transfers

@@ -18,6 +18,7 @@ import { loadOrMakeKey } from './identity.ts'
 import { createIncoming } from './incoming.ts'
 import type { Kept } from './kept.ts'
 import { createNode } from './node/create-node.ts'
+import { lazyTunnel } from './node/lazy-tunnel.ts'
 import { rtcTransport } from './node/web-rtc.ts'
 import { createOutbox } from './outbox.ts'
 import { createPaths, type Paths } from './paths/paths.ts'
@@ -64,7 +65,13 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
 
   const key = await loadOrMakeKey(kept.self, now)
   const rtc = await rtcTransport(parts.transports, () => bridge.session()?.iceServers ?? [])
-  const node = await createNode({ key, transports: rtc.transports, listen: rtc.listen, now: kept.steady })
+  const tunnel = lazyTunnel({
+    accessToken: () => bridge.session()?.accessToken,
+    fetch: parts.fetch,
+    now: kept.steady,
+    random: parts.random,
+  })
+  const node = await createNode({ key, transports: [...rtc.transports, tunnel], listen: rtc.listen, now: kept.steady })
   const { libp2p } = node
 
   const bridge: BridgeLink = createBridgeLink({
@@ -73,6 +80,7 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
     key,
     http: { bridgeUrl, fetch: parts.fetch, now },
     random: parts.random,
+    networkName,
     onOnline() {
       paths.bridgeBack()
       outbox.kickAll().catch(() => undefined)
@@ -174,7 +182,7 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
     },
     wake: () => bridge.wake(),
     networkChanged() {
-      bridge.wake()
+      bridge.networkChanged()
       paths.networkChanged()
     },
     leave: () => paths.leave(),

@@ -24,6 +24,7 @@ import { createMessageStore } from './store/messages.ts'
 import { createPeerStore } from './store/peers.ts'
 import { createSelfStore } from './store/self.ts'
 import { createUpgradeStore } from './store/upgrades.ts'
+import { createWinnerStore } from './store/winners.ts'
 import { createFollowerEnd, type FollowerEnd } from './tabs/follower-end.ts'
 import { browserTabParts, createTabLead, type TabParts } from './tabs/lead.ts'
 import { createLeaderEnd, type LeaderEnd } from './tabs/leader-end.ts'
@@ -100,6 +101,7 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
     messages,
     blobs,
     upgrades: createUpgradeStore(database),
+    winners: createWinnerStore(database),
     people,
     conversations,
     transfers,

@@ -116,6 +116,8 @@ export const bridgeAnswerSchema = v.object({
   name: v.string(),
   version: v.string(),
   guests: v.boolean(),
+  /** As in the session's answer, so that a device that comes for the first time dials ahead of its login. */
+  firstHops: v.optional(v.array(v.string())),
   serverTime: v.number(),
 })
 export type BridgeAnswer = v.InferOutput<typeof bridgeAnswerSchema>

@@ -13,15 +13,17 @@ import type { LoginContext, Sessions } from './sessions.ts'
 
 export interface AuthRoutesDependencies {
   readonly sessions: Sessions
-  /** What `GET /bridge` says, without the time. */
-  readonly bridge: Omit<BridgeAnswer, 'serverTime'>
+  /** What `GET /bridge` says to everybody. */
+  readonly bridge: Omit<BridgeAnswer, 'serverTime' | 'firstHops'>
+  /** For whoever reached the bridge at this origin. */
+  readonly firstHops: (origin: string) => string[]
   readonly clock: () => number
   /** Who is asking, and under which origin they reached the bridge: knows sockets, TLS and trusted proxies. */
   readonly contextOf: (context: Context) => LoginContext
 }
 
 /** To be mounted at `/api/v1`. */
-export function createAuthRoutes({ sessions, bridge, clock, contextOf }: AuthRoutesDependencies): Hono {
+export function createAuthRoutes({ sessions, bridge, firstHops, clock, contextOf }: AuthRoutesDependencies): Hono {
   const app = new Hono()
 
   app.use('*', async (context, next) => {
@@ -29,7 +31,10 @@ export function createAuthRoutes({ sessions, bridge, clock, contextOf }: AuthRou
     context.header('Cache-Control', 'no-store')
   })
 
-  app.get('/bridge', (context) => context.json({ ...bridge, serverTime: clock() } satisfies BridgeAnswer))
+  app.get('/bridge', (context) => {
+    const answer: BridgeAnswer = { ...bridge, firstHops: firstHops(contextOf(context).origin), serverTime: clock() }
+    return context.json(answer)
+  })
 
   app.post('/sessions', limitBody, async (context) => {
     const request = v.safeParse(loginRequestSchema, await readJson(context))

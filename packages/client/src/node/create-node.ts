@@ -1,5 +1,5 @@
 /**
- * The browser's libp2p node: noise, yamux, WebSocket to the bridge, circuits through it, WebRTC past it. A thin client: it dials the bridge and
+ * The browser's libp2p node: noise, yamux, the first hops to the bridge, circuits through it, WebRTC past it. A thin client: it dials the bridge and
  * peers through it, and leaves liveness, reconnection and reservations to the supervisor and the path manager.
  * Settings and their reasons: reference libp2p-pitfalls, section F.
  */
@@ -12,9 +12,11 @@ import { ping } from '@libp2p/ping'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { createReserve, type Reserve, type ReservationStoreAccess } from './reserve.ts'
-import { watchedYamux, type Signs } from './watched-muxer.ts'
+import { createWatchedMuxers, type Signs } from './signs.ts'
+import { watchedYamux } from './watched-muxer.ts'
 import { isReal } from './web-rtc.ts'
 import { closingWebSockets } from './web-sockets.ts'
+import { lazyWebTransports } from './web-transports.ts'
 
 /** Every relayed peer counts as the bridge's host (pitfall A2.6): the stock 5 a second would hang the sixth. */
 const INBOUND_CONNECTIONS_PER_SECOND = 200
@@ -28,10 +30,12 @@ const MAX_PING_STREAMS = 4
 const MAX_CONNECTIONS = 300
 /** Addresses of a bridge that are dialled at a time. */
 const MAX_BRIDGE_ADDRESSES = 4
+/** What libp2p reports of a dial once the network let it through. */
+const THROUGH: ReadonlySet<string> = new Set(['upgrader:encrypt-outbound-connection', 'webtransport:open-authentication-stream'])
 
 export interface NodeParts {
   readonly key: Ed25519PrivateKey
-  /** More transports: WebRTC where the browser has it. */
+  /** More transports: WebRTC where the browser has it, and the tunnel. */
   readonly transports: readonly unknown[]
   /** Listen addresses beside the reservation: `/webrtc` where the browser has it. */
   readonly listen: readonly string[]
@@ -45,9 +49,12 @@ export interface FootbridgeNode {
   /**
    * A new connection to the bridge at one of these addresses, the first that answers. Past libp2p's dial queue, which gives a second dial the first
    * one's end: dials overlap here, because one that hangs must not hold up the next.
+   * @param onThrough called when the first packets went there and back, before the handshake of libp2p
    * @throws AggregateError with what each address said
    */
-  dialBridge(addresses: readonly string[], signal: AbortSignal): Promise<Connection>
+  dialBridge(addresses: readonly string[], signal: AbortSignal, onThrough?: () => void): Promise<Connection>
+  /** Whether there is a transport for this address, and a browser that has what it needs. */
+  isDialable(address: string): boolean
   /**
    * A new connection to a peer at exactly this address. Past libp2p's dial queue, which answers with any other connection to that peer (a phantom of WebRTC
    * in place of a circuit) and lets a dial of a circuit wait for one of WebRTC that hangs.
@@ -67,13 +74,14 @@ export async function createNode({ key, transports, listen, logger, now }: NodeP
   let store: ReservationStoreAccess | undefined
   let transportManager: TransportManager | undefined
   const circuitRelay = circuitRelayTransport({ reservationCompletionTimeout: 10_000 })
-  const { factory: muxer, signs } = watchedYamux(now)
+  const watched = createWatchedMuxers(now)
 
   const libp2p = await createLibp2p({
     privateKey: key,
     addresses: { listen: [...listen] },
     transports: [
       closingWebSockets(),
+      lazyWebTransports(watched),
       (components) => {
         const transport = circuitRelay(components)
         transportManager = components.transportManager
@@ -83,7 +91,7 @@ export async function createNode({ key, transports, listen, logger, now }: NodeP
       ...(transports as ReturnType<typeof closingWebSockets>[]),
     ],
     connectionEncrypters: [noise()],
-    streamMuxers: [muxer],
+    streamMuxers: [watchedYamux(watched)],
     // The stock browser gater refuses ws:// and private addresses; a bridge on a home network or localhost has both.
     connectionGater: { denyDialMultiaddr: () => false, denyInboundConnection: async (connection) => !(await isReal(connection)) },
     connectionManager: {
@@ -111,13 +119,19 @@ export async function createNode({ key, transports, listen, logger, now }: NodeP
     libp2p,
     identify: (connection) => libp2p.services.identify.identify(connection),
     reserve: createReserve(transportManager, store),
-    signs,
+    signs: watched.signs,
     dial: (address, signal) => manager.dial(multiaddr(address), { signal }),
     cut: (connection) => connection.abort(new Error('the link was left')),
-    async dialBridge(addresses, signal) {
+    isDialable: (address) => manager.dialTransportForMultiaddr(multiaddr(address)) !== undefined,
+    async dialBridge(addresses, signal, onThrough) {
       const settled = new AbortController()
       const each = AbortSignal.any([signal, settled.signal])
-      const dials = addresses.slice(0, MAX_BRIDGE_ADDRESSES).map((address) => manager.dial(multiaddr(address), { signal: each }))
+      const onProgress = ({ type }: { readonly type: string }): void => {
+        if (THROUGH.has(type)) onThrough?.()
+      }
+      const dials = addresses
+        .slice(0, MAX_BRIDGE_ADDRESSES)
+        .map((address) => manager.dial(multiaddr(address), { signal: each, onProgress }))
       try {
         const first = await Promise.any(dials)
         // Two that answered at the same moment: one is enough.

@@ -26,7 +26,7 @@ export interface Reserve {
    * @returns when it ends: milliseconds since the epoch, the bridge's clock.
    * @throws FootbridgeError `unauthorized` when the bridge refuses, `timeout`, `unreachable`, `aborted`
    */
-  (bridge: PeerId, address: string, signal: AbortSignal): Promise<number>
+  (bridge: PeerId, signal: AbortSignal): Promise<number>
 }
 
 export function createReserve(transportManager: TransportManager, store: ReservationStoreAccess): Reserve {
@@ -44,9 +44,10 @@ export function createReserve(transportManager: TransportManager, store: Reserva
     listener = transportManager.getListeners().find((other) => !before.has(other))
   }
 
-  return async (bridge, address, signal) => {
+  return async (bridge, signal) => {
     store.cancelReservations()
-    const target = `${address.includes('/p2p/') ? address : `${address}/p2p/${bridge.toString()}`}/p2p-circuit`
+    // By name: libp2p takes a listen address for a circuit only over addresses that it knows, and the link is there.
+    const target = `/p2p/${bridge.toString()}/p2p-circuit`
     try {
       await withDeadline({ timeoutMs: RESERVE_TIMEOUT_MS, what: 'the reservation', signal }, () => listen(target))
     } catch (error) {

@@ -7,10 +7,10 @@
 import { openDB, type DBSchema, type IDBPDatabase } from 'idb'
 import { FootbridgeError } from '@footbridge/shared/errors'
 import type { SessionAnswer } from '@footbridge/shared/login'
-import type { Message, Profile } from '../api.ts'
+import type { FirstHop, Message, Profile } from '../api.ts'
 
 /** Raised with each change of the schema; `upgrade` below takes every older one forward. */
-const VERSION = 1
+const VERSION = 2
 
 export interface IdentityRecord {
   readonly peer: string
@@ -72,6 +72,13 @@ export interface UpgradeFailureRecord {
   readonly reason: string
 }
 
+export interface WinnerRecord {
+  /** `<network> <bridge>`. */
+  readonly key: string
+  readonly kind: FirstHop['kind']
+  readonly at: number
+}
+
 export interface Schema extends DBSchema {
   self: { key: 'identity' | 'profile' | 'lastBridge'; value: IdentityRecord | Profile | string }
   enrolments: { key: string; value: EnrolmentRecord }
@@ -85,6 +92,7 @@ export interface Schema extends DBSchema {
   /** By CID. Blobs, not byte arrays: twice as fast to write, and a file is opened without reading them. */
   blocks: { key: string; value: Blob }
   upgrades: { key: string; value: UpgradeFailureRecord }
+  winners: { key: string; value: WinnerRecord }
 }
 
 export type Database = IDBPDatabase<Schema>
@@ -92,16 +100,19 @@ export type Database = IDBPDatabase<Schema>
 /** @param onGone called when another tab needs this one to let go, or the browser closed the database. */
 export async function openDatabase(name: string, onGone: () => void): Promise<Database> {
   return openDB<Schema>(name, VERSION, {
-    upgrade(database) {
-      database.createObjectStore('self')
-      database.createObjectStore('enrolments', { keyPath: 'bridgeUrl' })
-      database.createObjectStore('peers', { keyPath: 'id' })
-      const messages = database.createObjectStore('messages', { keyPath: ['peer', 'id'] })
-      messages.createIndex('byTime', ['peer', 'at', 'order'])
-      messages.createIndex('pending', ['peer', 'pending'])
-      database.createObjectStore('blobs', { keyPath: 'cid' })
-      database.createObjectStore('blocks')
-      database.createObjectStore('upgrades', { keyPath: 'key' })
+    upgrade(database, before) {
+      if (before < 1) {
+        database.createObjectStore('self')
+        database.createObjectStore('enrolments', { keyPath: 'bridgeUrl' })
+        database.createObjectStore('peers', { keyPath: 'id' })
+        const messages = database.createObjectStore('messages', { keyPath: ['peer', 'id'] })
+        messages.createIndex('byTime', ['peer', 'at', 'order'])
+        messages.createIndex('pending', ['peer', 'pending'])
+        database.createObjectStore('blobs', { keyPath: 'cid' })
+        database.createObjectStore('blocks')
+        database.createObjectStore('upgrades', { keyPath: 'key' })
+      }
+      if (before < 2) database.createObjectStore('winners', { keyPath: 'key' })
     },
     blocking: (_current, _blocked, event) => {
       if (event.target instanceof IDBDatabase) event.target.close()

@@ -44,7 +44,7 @@ export function createSelfStore(database: Database): SelfStore {
       await database.put('self', bridgeUrl, 'lastBridge')
     },
     async clear() {
-      await Promise.all([database.clear('self'), database.clear('enrolments'), database.clear('upgrades')])
+      await Promise.all((['self', 'enrolments', 'upgrades', 'winners'] as const).map((store) => database.clear(store)))
     },
   }
 }

@@ -91,6 +91,8 @@ export type SupervisorEvent =
   | { readonly type: 'doubted' }
   /** Bytes came over it after all. */
   | { readonly type: 'heard' }
+  /** A better link has been opened beside the one that was there, and that one left. */
+  | { readonly type: 'moved' }
   /** The bridge is about to stop. `awayMs`: for so long at most; null: for good. */
   | { readonly type: 'draining'; readonly reconnectInMs: number; readonly awayMs: number | null }
   /** The bridge is there but no longer knows the session. */
@@ -150,6 +152,7 @@ export function decide(current: Supervisor, event: SupervisorEvent, chance: Chan
       return wake(current, chance)
     case 'doubted':
     case 'heard':
+    case 'moved':
     case 'draining':
     case 'sessionLost':
     case 'renewed':
@@ -185,7 +188,7 @@ function stepEnded(current: Supervisor, event: EventOf<'loggedIn' | 'dialled' | 
   return stay(current)
 }
 
-type WhileOnline = 'doubted' | 'heard' | 'draining' | 'sessionLost' | 'renewed' | 'renewFailed' | 'refreshed' | 'clockSetBack'
+type WhileOnline = 'doubted' | 'heard' | 'moved' | 'draining' | 'sessionLost' | 'renewed' | 'renewFailed' | 'refreshed' | 'clockSetBack'
 
 function whileOnline(current: In<'online'>, event: EventOf<WhileOnline>, chance: Chance): Step {
   const { now } = chance
@@ -197,6 +200,8 @@ function whileOnline(current: In<'online'>, event: EventOf<WhileOnline>, chance:
     case 'heard':
       // A new run calls the dials off.
       return current.doubt === undefined ? stay(current) : stay({ ...current, run: current.run + 1, doubt: undefined })
+    case 'moved':
+      return reserve({ run: current.run, attempt: 0, kind: 'device' }, current.session, current.doubt ?? seekFrom(now))
     case 'draining': {
       // Going now leaves the bridge nothing to cut; circuits end either way.
       const startAt = now + Math.min(MAX_RETRY_AFTER_MS, event.reconnectInMs)

@@ -50,6 +50,8 @@ export interface SupervisorHandle {
   lost(): void
   doubted(): void
   heard(): void
+  /** The link is another one now, and needs a reservation. */
+  moved(hop: FirstHop): void
   draining(reconnectInMs: number, awayMs: number | null): void
   sessionLost(): void
   wake(): void
@@ -214,6 +216,10 @@ export function createSupervisor(parts: SupervisorParts): SupervisorHandle {
     lost: () => feed({ type: 'lost' }),
     doubted: () => feed({ type: 'doubted' }),
     heard: () => feed({ type: 'heard' }),
+    moved(next) {
+      hop = next
+      feed({ type: 'moved' })
+    },
     draining: (reconnectInMs, awayMs) => feed({ type: 'draining', reconnectInMs, awayMs }),
     sessionLost: () => feed({ type: 'sessionLost' }),
     wake: () => feed({ type: 'wake' }),

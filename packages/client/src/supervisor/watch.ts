@@ -2,7 +2,7 @@
  * Ticks once a second, and tells what two clocks and the link's signs of life say. The decisions are in clock-watch.ts and link-watch.ts.
  */
 import { CLOCK_TICK_MS, compareClocks, type Clocks } from './clock-watch.ts'
-import type { Heard } from '../node/watched-muxer.ts'
+import type { Heard } from '../node/signs.ts'
 import { judgeLink } from './link-watch.ts'
 
 /** While an answer is awaited that somebody waits for. */

@@ -1,0 +1,72 @@
+/**
+ * The stock WebTransport dialler, loaded with the first dial, with its own muxer taken out (session-muxer.ts says why). What the stock one does well stays:
+ * the session with the certificates' hashes, Noise on its first stream, the check that the bridge confirms those hashes, and closing a session whose dial
+ * was called off.
+ * Not here: when to dial (first-hop/).
+ */
+import { transportSymbol, type MultiaddrConnection, type Transport, type Upgrader } from '@libp2p/interface'
+import type { webTransport } from '@libp2p/webtransport'
+import { hopKind } from '../first-hop/hop-kind.ts'
+import { SESSION_MUXER, SessionMuxer, type Session } from './session-muxer.ts'
+import type { WatchedMuxers } from './signs.ts'
+
+type Components = Parameters<ReturnType<typeof webTransport>>[0]
+
+/** For libp2p's `transports`. Dials nothing where the browser has no WebTransport. */
+export function lazyWebTransports(watched: WatchedMuxers): (components: Components) => Transport {
+  return (components) => {
+    let loading: Promise<Transport> | undefined
+    const load = async (): Promise<Transport> => {
+      const stock = await import('@libp2p/webtransport')
+      return stock.webTransport()(components)
+    }
+    return {
+      [transportSymbol]: true,
+      [Symbol.toStringTag]: '@footbridge/webtransport',
+      async dial(address, options) {
+        loading ??= load()
+        const transport = await loading.catch((error: unknown) => {
+          loading = undefined
+          throw error
+        })
+        options.signal.throwIfAborted()
+        const link = await transport.dial(address, { ...options, upgrader: withSessionMuxer(options.upgrader, watched) })
+        if (!options.signal.aborted) return link
+        link.abort(new Error('the dial was called off'))
+        throw options.signal.reason
+      },
+      createListener() {
+        throw new Error('this transport only dials')
+      },
+      listenFilter: () => [],
+      dialFilter: (addresses) =>
+        typeof globalThis.WebTransport === 'undefined' ? [] : addresses.filter((each) => isDialable(each.toString())),
+    }
+  }
+}
+
+/** Browsers take a certificate that no authority signed only by its hash. */
+function isDialable(address: string): boolean {
+  return hopKind(address) === 'webtransport' && address.includes('/certhash/')
+}
+
+function withSessionMuxer(upgrader: Upgrader, watched: WatchedMuxers): Upgrader {
+  const upgradeOutbound = async (connection: MultiaddrConnection, options: Parameters<Upgrader['upgradeOutbound']>[1]) => {
+    const stock = options?.muxerFactory
+    if (stock === undefined) throw new TypeError('@libp2p/webtransport has changed: it gives no muxer')
+    const muxerFactory = {
+      protocol: SESSION_MUXER,
+      createStreamMuxer: () => new SessionMuxer(connection, takeSession(stock.createStreamMuxer(connection)), watched),
+    }
+    return upgrader.upgradeOutbound(connection, { ...options, muxerFactory })
+  }
+  return new Proxy(upgrader, { get: (target, name) => (name === 'upgradeOutbound' ? upgradeOutbound : Reflect.get(target, name)) })
+}
+
+/** The stock muxer is the only one that knows the session. It has just begun to wait for streams; without its reader it does nothing at all. */
+function takeSession(muxer: object): Session {
+  const { webTransport: session, reader } = muxer as { webTransport?: Session; reader?: ReadableStreamDefaultReader }
+  if (session === undefined || reader === undefined) throw new TypeError('@libp2p/webtransport has changed: its muxer has other fields')
+  reader.releaseLock()
+  return session
+}
