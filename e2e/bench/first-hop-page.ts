@@ -11,6 +11,7 @@ import { noise } from '@libp2p/noise'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { ping, type Ping } from '@libp2p/ping'
 import { webSockets } from '@libp2p/websockets'
+import { webTransport } from '@libp2p/webtransport'
 import { yamux } from '@libp2p/yamux'
 import { tunnel } from '@footbridge/protocols/tunnel/tunnel-transport'
 import { encodeLoginStatement, type SessionAnswer } from '@footbridge/shared/login'
@@ -19,7 +20,14 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 
 /** `polled` is the tunnel with streams held back for ever. */
-export type Hop = 'websocket' | 'tunnel' | 'polled'
+export type Hop = 'webtransport' | 'websocket' | 'tunnel' | 'polled'
+
+const MARKS: Readonly<Record<Hop, RegExp>> = {
+  webtransport: /\/webtransport\//,
+  websocket: /\/wss?\//,
+  tunnel: /\/http-path\//,
+  polled: /\/http-path\//,
+}
 
 const SINK = '/bench/sink/1.0.0'
 const SOURCE = '/bench/source/1.0.0'
@@ -56,8 +64,11 @@ async function login(origin: string, token: string): Promise<string> {
   return session.peer
 }
 
-/** @returns ms from the dial to a connection that is through its handshake. */
-async function dial(hop: Hop): Promise<number> {
+/**
+ * @param udpPort where WebTransport is dialled, when not where the bridge says: a line with latency.
+ * @returns ms from the dial to a connection that is through its handshake.
+ */
+async function dial(hop: Hop, udpPort?: number): Promise<number> {
   await node?.stop()
   const holding: typeof fetch = (url, init) =>
     (url as string).includes('/down?')
@@ -67,6 +78,7 @@ async function dial(hop: Hop): Promise<number> {
     privateKey: key,
     transports: [
       webSockets(),
+      webTransport(),
       tunnel({ accessToken: () => session.accessToken, ...(hop === 'polled' && { fetch: holding }) }),
       circuitRelayTransport(),
     ],
@@ -76,7 +88,8 @@ async function dial(hop: Hop): Promise<number> {
     connectionMonitor: { enabled: false },
     services: { identify: identify(), ping: ping() },
   })
-  const target = session.firstHops.find((address) => address.includes('/http-path/') === (hop !== 'websocket'))
+  const found = session.firstHops.find((address) => MARKS[hop].test(address))
+  const target = udpPort === undefined ? found : found?.replace(/\/udp\/\d+\//, `/udp/${udpPort}/`)
   if (target === undefined) throw new Error(`the bridge gave no address for ${hop}`)
   const startedAt = performance.now()
   link = await node.dial(multiaddr(target))
@@ -166,6 +179,11 @@ const firstHop = {
   carry,
   address: () => link.remoteAddr.toString(),
   isOpen: () => link.status === 'open',
+  /** The UDP port of WebTransport, where the bridge has one. */
+  udpPort: (): number | undefined => {
+    const port = session.firstHops.flatMap((address) => /\/udp\/(\d+)\//.exec(address)?.[1] ?? [])[0]
+    return port === undefined ? undefined : Number(port)
+  },
 }
 export type FirstHop = typeof firstHop
 Object.assign(globalThis, { firstHop })

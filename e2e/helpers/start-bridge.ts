@@ -25,6 +25,8 @@ export interface Bridge {
   /** The first link that the bridge printed; undefined from the second start on. */
   readonly loginLink: string | undefined
   readonly output: string
+  /** Of its process. */
+  readonly pid: number
   /** The multiaddr that a native peer needs to reach `peer` through this bridge, and nothing else. */
   circuitAddress(peer: string): Promise<string>
   /** The bridge's own address for native peers. */
@@ -85,6 +87,9 @@ export async function startBridge(
     },
     get output() {
       return child.output
+    },
+    get pid() {
+      return child.pid
     },
     address,
     circuitAddress: async (peer) => `${await address()}/p2p-circuit/p2p/${peer}`,
