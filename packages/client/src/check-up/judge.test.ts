@@ -15,6 +15,7 @@ const udp = (nat: NatKind) =>
     state: 'works',
     figures: { nat, mapped: [{ address: '198.51.100.7', port: 4000 }], asked: 2, answered: 2, ms: 20, isInside: false, ipv6: false },
   }) as const
+const inside = (nat: NatKind) => ({ state: 'works', figures: { ...udp(nat).figures, isInside: true } }) as const
 const peers = (direct: number) => ({ state: 'works', figures: { direct, relayed: 1, failures: [] } }) as const
 const storage = { usedBytes: 1, quotaBytes: 2e9, persistent: true }
 const features = { webRtc: true, webTransport: true, serviceWorker: true, webLocks: true }
@@ -81,6 +82,12 @@ test.each<Row>([
     { udp: { state: 'not_offered' }, peers: peers(1) },
     online,
     { level: 'good', direct: 'proved' },
+  ],
+  [
+    'a bridge in the same network, whose answers tell nothing of the world',
+    { udp: inside('unknown') },
+    online,
+    { level: 'good', direct: 'inside' },
   ],
   ['one STUN answer of two', { udp: udp('unknown') }, online, { direct: 'unknown' }],
   [

@@ -12,9 +12,9 @@ export type Reach = 'fast' | 'tunnel' | 'no_hop' | 'offline' | 'portal' | 'no_br
 
 /**
  * Past the bridge. `with_most`: others see one address of this device. `with_some`: each sees another, so that it takes an open network at the other end.
- * `proved`: there is a direct path now. `turn`: by the operator's TURN server.
+ * `inside`: the bridge is in the same network, and what is outside was not seen. `proved`: there is a direct path now. `turn`: by the operator's TURN server.
  */
-export type Direct = 'with_most' | 'with_some' | 'proved' | 'turn' | 'udp_blocked' | 'no_webrtc' | 'webrtc_broken' | 'unknown'
+export type Direct = 'with_most' | 'with_some' | 'inside' | 'proved' | 'turn' | 'udp_blocked' | 'no_webrtc' | 'webrtc_broken' | 'unknown'
 
 /** What a person can do. */
 export type Advice =
@@ -39,6 +39,8 @@ export interface Verdict {
 }
 
 const HOPS = ['webtransport', 'websocket', 'tunnel'] as const satisfies readonly CheckName[]
+
+const GOOD: readonly Direct[] = ['with_most', 'inside', 'proved', 'turn']
 
 const REACH_OF: Record<BridgeReason, Reach> = {
   offline: 'offline',
@@ -71,6 +73,7 @@ function directOf({ udp, turn, webrtc, peers, webtransport }: Checks): Direct {
   if (webrtc.state === 'unsupported') return 'no_webrtc'
   if (peers.state === 'works' && peers.figures.direct > 0) return 'proved'
   if (webrtc.state === 'broken') return 'webrtc_broken'
+  if (udp.state === 'works' && udp.figures.isInside) return 'inside'
   if (udp.state === 'works' && udp.figures.nat !== 'unknown') return udp.figures.nat === 'symmetric' ? symmetric(turn) : 'with_most'
   if (turn.state === 'works') return 'turn'
   // WebTransport is UDP: where it works, STUN alone is held back, and nobody knows what else is.
@@ -88,9 +91,8 @@ function levelOf(reach: Reach, direct: Direct, link: Link, checks: Checks): Verd
   if (reach !== 'fast' && reach !== 'tunnel') return 'bad'
   if (link.state !== 'online') return 'bad'
   if (Object.values(checks).some(({ state }) => state === 'running')) return 'pending'
-  const isDirect = direct === 'with_most' || direct === 'proved' || direct === 'turn'
   const isSound = checks.clock.state !== 'broken' && checks.storage.state !== 'broken'
-  return reach === 'fast' && isDirect && isSound ? 'good' : 'limited'
+  return reach === 'fast' && GOOD.includes(direct) && isSound ? 'good' : 'limited'
 }
 
 function adviceOf(checks: Checks, reach: Reach, link: Link): readonly Advice[] {

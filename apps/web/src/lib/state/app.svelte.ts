@@ -2,6 +2,7 @@
  * What the whole app shares: the SDK's facts as reactive values, and which screen they call for.
  * Not here: the way in (arrival.svelte.ts), one conversation (talk.svelte.ts).
  */
+import type { CheckUp } from '@footbridge/client/check-up/facts'
 import type { BridgeNotices, ConnectionState, Footbridge, LogEntry, Peer, Profile, TabRole } from '@footbridge/client/api'
 import { isFootbridgeError, type ErrorCode } from '@footbridge/shared/errors'
 import { needsToken } from '../words/errors.ts'
@@ -20,6 +21,7 @@ export class App {
   readonly #peers: Live<readonly Peer[]>
   readonly #log: Live<readonly LogEntry[]>
   readonly #profile: Live<Profile>
+  readonly #checkUp: Live<CheckUp>
   readonly #storage: Pick<Storage, 'getItem' | 'setItem'>
   #arriveHeld = $state(false)
   #arrivalFailed = $state(false)
@@ -36,6 +38,7 @@ export class App {
     this.#peers = new Live(client.peers)
     this.#log = new Live(client.log)
     this.#profile = new Live(client.profile)
+    this.#checkUp = new Live(client.checkUp.report)
     this.#nameSkipped = storage.getItem(SKIPPED_NAME_KEY) !== null
   }
 
@@ -62,6 +65,10 @@ export class App {
 
   get profile(): Profile {
     return this.#profile.current
+  }
+
+  get checkUp(): CheckUp {
+    return this.#checkUp.current
   }
 
   /** This device's PeerID, or '' before there is one. */

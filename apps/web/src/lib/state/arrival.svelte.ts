@@ -3,12 +3,15 @@
  * Not here: the steps themselves (the SDK), the words (lib/words/errors.ts).
  */
 import type { ArrivalStep, Footbridge } from '@footbridge/client/api'
+import { isFootbridgeError } from '@footbridge/shared/errors'
 import { parseLogin } from '@footbridge/shared/bridge-token'
 import { sentenceForError } from '../words/errors.ts'
 import { m } from '../paraglide/messages.js'
 import type { App } from './app.svelte.ts'
 
 export const ARRIVAL_STEPS = ['reaching', 'proving', 'reserving'] as const satisfies readonly ArrivalStep[]
+
+const NETWORK_CODES = ['unreachable', 'timeout', 'not_a_bridge', 'unavailable', 'clock_skew'] as const
 
 /** How long the three done steps stay to be read. */
 const LINGER_MS = 700
@@ -23,6 +26,7 @@ export class Arrival {
   #busy = $state(false)
   #started = $state(false)
   #trouble = $state<string | undefined>(undefined)
+  #isOfNetwork = $state(false)
   #elsewhere = $state<string | undefined>(undefined)
   #lastStep: ArrivalStep = 'reaching'
   #failedAt = $state<ArrivalStep | undefined>(undefined)
@@ -44,6 +48,11 @@ export class Arrival {
   /** One sentence about the last failure, or undefined. */
   get trouble(): string | undefined {
     return this.#trouble
+  }
+
+  /** The last failure may lie in the network rather than in the token: a check-up tells more. */
+  get isOfNetwork(): boolean {
+    return this.#isOfNetwork
   }
 
   /** The bridge that a pasted link belongs to, when it is not this one. */
@@ -95,6 +104,7 @@ export class Arrival {
     this.#busy = true
     this.#started = true
     this.#trouble = undefined
+    this.#isOfNetwork = false
     this.#failedAt = undefined
     this.#doneBefore = []
     this.#app.holdArrive()
@@ -115,6 +125,7 @@ export class Arrival {
       this.#app.noteFailure(error)
       this.#failedAt = this.#lastStep
       this.#trouble = sentenceForError(error)
+      this.#isOfNetwork = NETWORK_CODES.some((code) => isFootbridgeError(error, code))
       this.#app.arrivalFailed()
       return false
     } finally {
