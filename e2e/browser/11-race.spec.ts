@@ -1,17 +1,178 @@
 /**
- * The race of the first hops, in networks that let less and less through: WebTransport, WebSocket, HTTPS tunnel. Whatever comes in carries everything.
+ * The race of the first hops, in networks that let less and less through: WebTransport, WebSocket, HTTPS tunnel. Whatever comes in carries everything, the
+ * others leave nothing behind, and the winner of a network is remembered until it is another network.
  */
-import { expect, test } from './fixtures.ts'
+import type { BrowserContext, Page } from '@playwright/test'
+import { nativeNode } from '../../scripts/newer-glibc.ts'
+import { hashFile, randomFile } from '../helpers/random-file.ts'
+import { freePort, startBridge } from '../helpers/start-bridge.ts'
+import { startSwallowingProxy, swallowUdp, type SwallowingProxy } from '../helpers/swallowing-proxy.ts'
+import { expect, test as base, type Person } from './fixtures.ts'
 
-test.use({ bridgeSpeaksWebTransport: true })
+/** What stands between the people and their bridge. */
+interface Network {
+  readonly proxy: SwallowingProxy
+  swallowUdp(): void
+  letUdpPass(): void
+}
 
-test('where nothing is blocked, WebTransport comes in first', async ({ bridge, person }) => {
-  expect(bridge.output).toContain('WebTransport')
+const FILE_BYTES = 3_000_000
+
+const test = base.extend<{ frontPort: number; network: Network }>({
+  // oxlint-disable-next-line no-empty-pattern
+  frontPort: async ({}, use) => use(await freePort()),
+  // People come through a proxy; WebTransport goes past it.
+  bridge: async ({ frontPort }, use, info) => {
+    const bridge = await startBridge(['--public-url', `http://localhost:${frontPort}`], {}, undefined, nativeNode())
+    expect(bridge.output).toMatch(new RegExp(`WebTransport +UDP port ${bridge.port}`))
+    await use(bridge)
+    if (info.status !== info.expectedStatus) await info.attach('bridge.log', { body: bridge.output, contentType: 'text/plain' })
+    await bridge.remove()
+  },
+  network: async ({ bridge, frontPort }, use) => {
+    const proxy = await startSwallowingProxy(frontPort, bridge.port)
+    let letUdpPass = (): void => undefined
+    await use({
+      proxy,
+      swallowUdp() {
+        letUdpPass = swallowUdp(bridge.port)
+      },
+      letUdpPass: () => letUdpPass(),
+    })
+    letUdpPass()
+    await proxy.stop()
+  },
+})
+
+test.describe.configure({ timeout: 120_000 })
+
+/** Counts what the page opens and has not closed. */
+async function countLinks(context: BrowserContext): Promise<void> {
+  await context.addInitScript(() => {
+    const open = { webtransport: 0, websocket: 0 }
+    const begun: string[] = []
+    Object.assign(globalThis, { openLinks: open, begunHops: begun })
+    const count = (kind: keyof typeof open, closed: Promise<unknown>): void => {
+      begun.push(kind)
+      open[kind]++
+      const end = (): void => void open[kind]--
+      closed.then(end, end)
+    }
+    globalThis.WebSocket = class extends WebSocket {
+      constructor(...args: ConstructorParameters<typeof WebSocket>) {
+        super(...args)
+        count('websocket', new Promise((resolve) => this.addEventListener('close', resolve)))
+      }
+    }
+    if (typeof WebTransport === 'undefined') return
+    globalThis.WebTransport = class extends WebTransport {
+      constructor(...args: ConstructorParameters<typeof WebTransport>) {
+        super(...args)
+        count('webtransport', this.closed)
+      }
+    }
+    const stock = globalThis.fetch
+    globalThis.fetch = (...args) => {
+      if (/\/api\/v1\/tunnels$/.test(String(args[0]))) begun.push('tunnel')
+      return stock(...args)
+    }
+  })
+}
+const openLinks = (page: Page): Promise<object> => page.evaluate(() => Reflect.get(globalThis, 'openLinks') as object)
+const begunHops = (page: Page): Promise<string[]> => page.evaluate(() => Reflect.get(globalThis, 'begunHops') as string[])
+
+/** Messages both ways, presence, a file, and a message after everything that is open through the proxy was cut. */
+async function everythingWorks(alice: Person, bob: Person, network: Network): Promise<void> {
+  await expect(alice.app.here('bob')).toBeVisible()
+  await alice.app.open('bob')
+  await alice.app.say('can you hear me?')
+  await bob.app.open('alice')
+  await expect(bob.app.message('can you hear me?')).toBeVisible()
+  await bob.app.say('I can')
+  await expect(alice.app.message('I can')).toBeVisible()
+  const file = await randomFile(FILE_BYTES)
+  try {
+    await alice.app.sendFile(file.path)
+    await expect(bob.app.file(file.name)).toBeVisible({ timeout: 30_000 })
+    await bob.app.getFile(file.name)
+    await bob.app.complete(file.name)
+    expect(await hashFile(await bob.app.save(file.name))).toBe(file.sha256)
+  } finally {
+    await file.remove()
+  }
+  network.proxy.cut()
+  await alice.app.say('and now?')
+  await expect(bob.app.message('and now?')).toBeVisible({ timeout: 30_000 })
+  await alice.app.online()
+  await bob.app.online()
+}
+
+test('where nothing is blocked, WebTransport comes in, and nothing else stays open', async ({ person, network }) => {
+  network.proxy.letUpgradesPass(true)
+  const [alice, bob] = [await person('alice'), await person('bob')]
+  for (const { app } of [alice, bob]) await expect(app.hop('hop_webtransport')).toBeVisible()
+  await everythingWorks(alice, bob, network)
+  await countLinks(alice.context)
+  await alice.page.reload()
+  await expect(alice.app.hop('hop_webtransport')).toBeVisible()
+  await expect.poll(() => openLinks(alice.page)).toEqual({ webtransport: 1, websocket: 0 })
+  expect((await begunHops(alice.page))[0]).toBe('webtransport')
+})
+
+test('where UDP is swallowed, the WebSocket comes in, and comes in first the next time', async ({ person, network }) => {
+  network.proxy.letUpgradesPass(true)
+  network.swallowUdp()
+  const [alice, bob] = [await person('alice'), await person('bob')]
+  for (const { app } of [alice, bob]) await expect(app.hop('hop_websocket')).toBeVisible()
+  await everythingWorks(alice, bob, network)
+  await countLinks(alice.context)
+  await alice.page.reload()
+  await expect(alice.app.hop('hop_websocket')).toBeVisible()
+  await expect.poll(() => openLinks(alice.page)).toEqual({ webtransport: 0, websocket: 1 })
+  expect((await begunHops(alice.page))[0]).toBe('websocket')
+})
+
+test('where upgrades are swallowed too, the tunnel comes in, and comes in first the next time', async ({ person, network }) => {
+  network.swallowUdp()
+  const [alice, bob] = [await person('alice'), await person('bob')]
+  for (const { app } of [alice, bob]) await expect(app.hop('hop_tunnel')).toBeVisible()
+  expect(network.proxy.swallowed()).toBeGreaterThan(0)
+  await everythingWorks(alice, bob, network)
+  await countLinks(alice.context)
+  await alice.page.reload()
+  await expect(alice.app.hop('hop_tunnel')).toBeVisible()
+  await expect.poll(() => openLinks(alice.page)).toEqual({ webtransport: 0, websocket: 0 })
+})
+
+test('another network is raced from the top: from the tunnel to the best that it has, without a reload', async ({ person, network }) => {
+  network.swallowUdp()
+  const alice = await person('alice')
+  await expect(alice.app.hop('hop_tunnel')).toBeVisible()
+  network.letUdpPass()
+  network.proxy.letUpgradesPass(true)
+  await alice.page.evaluate(() => globalThis.dispatchEvent(new Event('online')))
+  await expect(alice.app.hop('hop_webtransport')).toBeVisible({ timeout: 30_000 })
+  const bob = await person('bob')
+  await expect(bob.app.here('alice')).toBeVisible()
+  await bob.app.open('alice')
+  await bob.app.say('found you')
+  await expect(bob.app.message('found you')).toBeVisible()
+  await alice.app.open('bob')
+  await expect(alice.app.message('found you')).toBeVisible()
+})
+
+test('a WebTransport link that falls silent is left for the WebSocket', async ({ person, network }) => {
+  network.proxy.letUpgradesPass(true)
   const alice = await person('alice')
   await expect(alice.app.hop('hop_webtransport')).toBeVisible()
-  const bob = await person('bob')
-  await alice.app.open('bob')
-  await alice.app.say('hello')
-  await bob.app.open('alice')
-  await expect(bob.app.message('hello')).toBeVisible()
+  network.swallowUdp()
+  await expect(alice.app.hop('hop_websocket')).toBeVisible({ timeout: 30_000 })
+})
+
+test('the Connection page says over what, and what that is', async ({ person, network }) => {
+  network.swallowUdp()
+  const alice = await person('alice')
+  await alice.app.go('network')
+  await expect(alice.page.getByText(/Ordinary web requests/)).toBeVisible()
+  await expect(alice.page.getByText(/http-path/).first()).toBeVisible()
 })

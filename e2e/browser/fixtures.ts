@@ -5,7 +5,6 @@ import { test as base, type BrowserContext, type Page } from '@playwright/test'
 import { App } from '../helpers/app.ts'
 import type { Child } from '../helpers/child.ts'
 import { createToken, listPeers, type NewToken } from '../helpers/cli.ts'
-import { nativeNode } from '../../scripts/newer-glibc.ts'
 import { startBridge, type Bridge } from '../helpers/start-bridge.ts'
 
 export interface Person {
@@ -20,8 +19,6 @@ export interface Person {
 
 interface Fixtures {
   bridgeFlags: string[]
-  /** The bridge must speak WebTransport; without this it does where the machine's C library lets it. */
-  bridgeSpeaksWebTransport: boolean
   bridge: Bridge
   /** Makes a token, opens its link in a browser of their own and waits until they are reachable. */
   person: (name: string, limits?: readonly string[]) => Promise<Person>
@@ -31,9 +28,8 @@ interface Fixtures {
 
 export const test = base.extend<Fixtures>({
   bridgeFlags: [[], { option: true }],
-  bridgeSpeaksWebTransport: [false, { option: true }],
-  bridge: async ({ bridgeFlags, bridgeSpeaksWebTransport }, use, info) => {
-    const bridge = await startBridge(bridgeFlags, {}, undefined, bridgeSpeaksWebTransport ? nativeNode() : undefined)
+  bridge: async ({ bridgeFlags }, use, info) => {
+    const bridge = await startBridge(bridgeFlags)
     await use(bridge)
     if (info.status !== info.expectedStatus) await info.attach('bridge.log', { body: bridge.output, contentType: 'text/plain' })
     await bridge.remove()

@@ -1,7 +1,7 @@
 /**
  * How often hops may be dialled while tries to reach the bridge overlap. The WebSocket takes part in each try (supervisor/seek.ts says why). The other two
- * run one at a time: Chromium counts WebTransport sessions that failed for minutes and soon holds new ones back (pitfall A6.8), and requests that hang take
- * the few connections that it makes to one host.
+ * run one at a time, and seldom after they failed: Chromium counts WebTransport sessions that failed for minutes and soon holds new ones back (pitfall
+ * A6.8), and requests that hang take the few connections that it makes to one host, which a login needs.
  */
 import type { HopKind } from './hop-kind.ts'
 
@@ -9,12 +9,13 @@ import type { HopKind } from './hop-kind.ts'
 const FIRST_PAUSE_MS = 5_000
 const MAX_PAUSE_MS = 60_000
 /** Called off sooner, a dial says nothing of the network. */
-const HUNG_AFTER_MS = 2_000
+const HUNG_AFTER_MS = 1_500
 
 type Outcome = 'succeeded' | 'failed' | 'called-off'
 
 export interface Brake {
-  mayBegin(kind: HopKind): boolean
+  /** @param winner of this network's last race: where only the tunnel works, it is what must be tried. */
+  mayBegin(kind: HopKind, winner: HopKind | undefined): boolean
   /** @returns to be called once, with what became of the dial */
   begin(kind: HopKind): (outcome: Outcome) => void
   /** Another network: what failed before says nothing. */
@@ -23,27 +24,26 @@ export interface Brake {
 
 export function createBrake(now: () => number): Brake {
   const underway = new Set<HopKind>()
-  let failures = 0
-  let pausedUntil = -Infinity
+  const failed = new Map<HopKind, { readonly times: number; readonly pausedUntil: number }>()
 
   return {
-    mayBegin(kind) {
+    mayBegin(kind, winner) {
       if (kind === 'websocket') return true
-      return !underway.has(kind) && (kind !== 'webtransport' || now() >= pausedUntil)
+      if (underway.has(kind)) return false
+      return (kind === 'tunnel' && winner === 'tunnel') || now() >= (failed.get(kind)?.pausedUntil ?? -Infinity)
     },
     begin(kind) {
       underway.add(kind)
       const startedAt = now()
       return (outcome) => {
         underway.delete(kind)
-        if (kind !== 'webtransport' || (outcome === 'called-off' && now() - startedAt < HUNG_AFTER_MS)) return
-        failures = outcome === 'succeeded' ? 0 : failures + 1
-        pausedUntil = failures === 0 ? -Infinity : now() + Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (failures - 1))
+        if (outcome === 'succeeded') failed.delete(kind)
+        else if (outcome === 'failed' || now() - startedAt >= HUNG_AFTER_MS) {
+          const times = (failed.get(kind)?.times ?? 0) + 1
+          failed.set(kind, { times, pausedUntil: now() + Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (times - 1)) })
+        }
       }
     },
-    release() {
-      failures = 0
-      pausedUntil = -Infinity
-    },
+    release: () => failed.clear(),
   }
 }

@@ -114,9 +114,10 @@ export function createFirstHops(parts: FirstHopsParts): FirstHops {
   /** @param only kinds to be raced, all when undefined */
   const begin = async (firstHops: readonly string[], signal: AbortSignal, only?: readonly HopKind[]): Promise<Running> => {
     const addresses = byKind(firstHops.filter((address) => node.isDialable(address)))
-    const possible = [...addresses.keys()].filter((kind) => (only === undefined || only.includes(kind)) && brake.mayBegin(kind))
-    const kinds = startingOrder(possible, await lastWinner())
+    const winner = await lastWinner()
     signal.throwIfAborted()
+    const possible = [...addresses.keys()].filter((kind) => (only === undefined || only.includes(kind)) && brake.mayBegin(kind, winner))
+    const kinds = startingOrder(possible, winner)
     const race = startRace({
       kinds,
       dial: (kind, inner, onThrough) => dialKind(kind, addresses.get(kind) ?? [], inner, onThrough),
@@ -190,10 +191,11 @@ export function createFirstHops(parts: FirstHopsParts): FirstHops {
     const running = prepared
     if (running === undefined) return undefined
     prepared = undefined
+    const winner = await lastWinner()
     const tunnels = byKind(session?.firstHops.filter((address) => node.isDialable(address)) ?? []).get('tunnel')
-    if (tunnels !== undefined && brake.mayBegin('tunnel')) {
+    if (tunnels !== undefined && brake.mayBegin('tunnel', winner)) {
       running.addresses.set('tunnel', tunnels)
-      running.race.add('tunnel')
+      running.race.add('tunnel', winner === 'tunnel')
     }
     return runTo(running, signal).catch(() => undefined)
   }

@@ -89,6 +89,18 @@ test('a race that is called off leaves nothing behind and says who hung', async 
   expect([line.open.size, vi.getTimerCount()]).toEqual([0, 0])
 })
 
+test('a hop that becomes possible and won before begins at once', async () => {
+  const line = new Line({ webtransport: 'hangs', websocket: 'hangs', tunnel: 'works' }, 20)
+  const race = line.race(undefined, ['webtransport', 'websocket'])
+  await vi.advanceTimersByTimeAsync(100)
+  race.add('tunnel', true)
+  await run(race)
+  expect(line.begun).toEqual([
+    ['webtransport', 0],
+    ['tunnel', 100],
+  ])
+})
+
 test('a link that comes in after the end is cut', async () => {
   const late = Promise.withResolvers<Link>()
   const quick: Link = { kind: 'websocket', isOpen: true }
@@ -109,9 +121,9 @@ test('a hop that becomes possible in the course of a race begins when it would h
   const line = new Line({ webtransport: 'hangs', websocket: 'hangs', tunnel: 'works' }, 20)
   const [early, late] = [line.race(undefined, ['webtransport', 'websocket']), line.race(undefined, ['webtransport', 'websocket'])]
   await vi.advanceTimersByTimeAsync(300)
-  early.add('tunnel')
+  early.add('tunnel', false)
   await vi.advanceTimersByTimeAsync(4_700)
-  late.add('tunnel')
+  late.add('tunnel', false)
   await Promise.all([run(early), run(late)])
   expect(line.begun.filter(([kind]) => kind === 'tunnel').map(([, at]) => at)).toEqual([1_200, 5_000])
 })

@@ -30,8 +30,8 @@ export interface Win<Link> {
 export interface Race<Link> {
   /** @throws AggregateError of HopErrors, one for each that began */
   readonly won: Promise<Win<Link>>
-  /** Another hop has become possible: it begins when the plan says, which may be now. */
-  add(kind: HopKind): void
+  /** Another hop has become possible: it begins when the plan says, which may be now, or `first`: now. */
+  add(kind: HopKind, first: boolean): void
   /** Idempotent; after the end it does nothing. */
   callOff(reason: unknown): void
 }
@@ -115,9 +115,10 @@ export function startRace<Link>({ kinds, dial, discard, now }: RaceParts<Link>):
   schedule()
   return {
     won: promise,
-    add(kind) {
-      if (isOver) return
+    add(kind, first) {
+      if (isOver || runners.some((runner) => runner.kind === kind)) return
       add(kind)
+      if (first) begin(kind)
       schedule()
     },
     callOff(reason) {
