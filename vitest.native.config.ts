@@ -5,7 +5,10 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
+  // js-libp2p's compliance suite asks for its build system, of which it needs an `expect`.
+  resolve: { alias: { 'aegir/chai': fileURLToPath(new URL('packages/listeners/src/webtransport/test-aegir-chai.ts', import.meta.url)) } },
   test: {
+    server: { deps: { inline: ['@libp2p/interface-compliance-tests'] } },
     root: fileURLToPath(new URL('.', import.meta.url)),
     include: ['packages/*/src/**/*.native.test.ts', 'apps/*/src/**/*.native.test.ts'],
     environment: 'node',

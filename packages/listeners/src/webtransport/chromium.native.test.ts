@@ -15,6 +15,7 @@ import { build } from 'vite'
 import { PERIOD_MS } from './certificate-calendar.ts'
 import type { Stock } from './test-stock-client.ts'
 import { nativeBinding } from './test-dialer.ts'
+import { startUdpLine } from './test-udp-line.ts'
 import { createWebTransportListener, type WebTransportListener, type WebTransportListenerLimits } from './webtransport-listener.ts'
 
 declare const stock: Stock
@@ -144,6 +145,25 @@ async function streamAt(
   return () => opened.promise
 }
 
+/** A protocol that sends so much to whoever opens it. `accepted`: what libp2p has taken from the sender so far. */
+async function floodAt(server: ServerUnderTest, total: number): Promise<{ accepted: () => number }> {
+  let accepted = 0
+  await server.node.handle('/flood/1', async (stream) => {
+    const chunk = new Uint8Array(64 * 1024)
+    while (accepted < total && stream.status === 'open') {
+      const piece = chunk.subarray(0, Math.min(chunk.length, total - accepted))
+      accepted += piece.length
+      if (stream.send(piece)) continue
+      await new Promise<void>((resolve) => {
+        stream.addEventListener('drain', () => resolve(), { once: true })
+        stream.addEventListener('close', () => resolve(), { once: true })
+      })
+    }
+    if (stream.status === 'open') await stream.close()
+  })
+  return { accepted: () => accepted }
+}
+
 describe('Chromium with the stock client', () => {
   it('H1 connects with the hashes of the address, and each pings the other', async () => {
     const server = await startServer()
@@ -203,6 +223,67 @@ describe('Chromium with the stock client', () => {
     const sent = await page.evaluate((bytes) => stock.fill(1, bytes), 20 * MEGABYTE)
     expect(sent).toBeLessThan(5 * MEGABYTE)
     expect((await next()).status).toBe('open')
+  })
+
+  it('S5 sends forty megabytes to a page that is slow, with little held here', async () => {
+    const server = await startServer()
+    const page = await connect(server)
+    const total = 40 * MEGABYTE
+    const flood = await floodAt(server, total)
+    await page.evaluate(() => stock.take('/flood/1', 1, 3))
+    let most = 0
+    await eventually(async () => {
+      const taken = await page.evaluate(() => stock.taken(1))
+      most = Math.max(most, flood.accepted() - taken)
+      expect(taken).toBe(total)
+    }, 60_000)
+    // All that lies anywhere between the sender and the page's reader.
+    expect(most).toBeLessThan(10 * MEGABYTE)
+  })
+
+  it('S5 waits for a page that pauses, which the stock client does not survive: it loses that stream, and nothing else', async () => {
+    const server = await startServer()
+    const page = await connect(server)
+    const flood = await floodAt(server, 40 * MEGABYTE)
+    await page.evaluate(() => stock.take('/flood/1', 1, 0))
+    await eventually(async () => expect(await page.evaluate(() => stock.taken(1))).toBeGreaterThan(0))
+    await page.evaluate(() => stock.pause(1))
+    // A standstill: what is accepted does not change through several round trips to the page and back.
+    let last = -1
+    for (let same = 0; same < 20;) {
+      await page.evaluate(() => stock.ping())
+      same = flood.accepted() === last ? same + 1 : 0
+      last = flood.accepted()
+    }
+    expect(last - (await page.evaluate(() => stock.taken(1)))).toBeLessThan(10 * MEGABYTE)
+    expect(last).toBeLessThan(40 * MEGABYTE)
+    await page.evaluate(() => stock.resume(1))
+    await eventually(async () => expect(await page.evaluate(() => stock.closed(1))).toBe('aborted'))
+    expect(await page.evaluate(() => stock.echo('still here'))).toBe('still here')
+  })
+
+  it('F5 goes on when the network gives the page another address', async () => {
+    const server = await startServer()
+    const line = await startUdpLine({ targetPort: server.listener.port! })
+    cleanups.push(() => line.stop())
+    const page = await openPage()
+    await page.evaluate((address) => stock.dial(address), server.address().replace(/\/udp\/\d+/, `/udp/${line.port}`))
+    for (let round = 0; round < 3; round++) {
+      line.rebind()
+      expect(await page.evaluate((words) => stock.echo(words), `round ${round}`)).toBe(`round ${round}`)
+    }
+    expect([await page.evaluate(() => stock.status()), server.listener.sessions]).toEqual(['open', 1])
+  })
+
+  it('S1 loses nothing on a line that loses two packets of a hundred', async () => {
+    const server = await startServer()
+    const line = await startUdpLine({ targetPort: server.listener.port!, loss: 0.02, oneWayMs: 5 })
+    cleanups.push(() => line.stop())
+    const page = await openPage()
+    await page.evaluate((address) => stock.dial(address), server.address().replace(/\/udp\/\d+/, `/udp/${line.port}`))
+    const up = await page.evaluate((bytes) => stock.upload(bytes), 2 * MEGABYTE)
+    expect(up.bytes).toBe(2 * MEGABYTE)
+    expect(line.packets.lost).toBeGreaterThan(10)
   })
 
   it('C5 stays connected through a change of certificates, and connects afterwards with the old address and the new', async () => {

@@ -20,6 +20,7 @@ const node = await createLibp2p({
 let connection: Connection
 const streams = new Map<number, Stream>()
 const closed = new Map<number, string>()
+const taken = new Map<number, number>()
 
 const drained = (stream: Stream): Promise<void> =>
   new Promise((resolve, reject) => {
@@ -77,6 +78,24 @@ const stock = {
     const stream = await connection.newStream(protocol)
     streams.set(number, stream)
     stream.addEventListener('close', () => closed.set(number, stream.status))
+  },
+  /** Takes what comes on a new stream: `busyMs` keeps the whole page from everything else for each message, as a page does that draws. */
+  async take(protocol: string, number: number, busyMs: number): Promise<void> {
+    const stream = await connection.newStream(protocol)
+    streams.set(number, stream)
+    taken.set(number, 0)
+    stream.addEventListener('close', () => closed.set(number, stream.status))
+    stream.addEventListener('message', ({ data }) => {
+      taken.set(number, (taken.get(number) ?? 0) + data.byteLength)
+      for (const until = performance.now() + busyMs; performance.now() < until;);
+    })
+  },
+  taken: (number: number): number => taken.get(number) ?? 0,
+  pause(number: number): void {
+    streams.get(number)?.pause()
+  },
+  resume(number: number): void {
+    streams.get(number)?.resume()
   },
   abort(number: number): void {
     streams.get(number)?.abort(new Error('enough'))

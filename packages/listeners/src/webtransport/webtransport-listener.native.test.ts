@@ -1,6 +1,7 @@
 /**
  * The listener with its native server, dialled from Node. What a browser with the stock client makes of it: chromium.native.test.ts. Rules: SPEC.md.
  */
+import { randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { identify } from '@libp2p/identify'
 import type { Connection, ConnectionGater, Libp2p, Stream } from '@libp2p/interface'
@@ -12,6 +13,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { NativeSession } from './binding.ts'
 import { PERIOD_MS } from './certificate-calendar.ts'
 import { hashesOf, nativeBinding, openSession, testDialer } from './test-dialer.ts'
+import { startUdpLine } from './test-udp-line.ts'
 import { createWebTransportListener, type WebTransportListener, type WebTransportListenerLimits } from './webtransport-listener.ts'
 
 const cleanups: (() => Promise<unknown> | void)[] = []
@@ -341,6 +343,43 @@ describe('the WebTransport listener', () => {
     sink.resume()
     await sending
     await eventually(() => expect(received).toBe(total))
+  })
+
+  it('S1 loses nothing and keeps the order on a line that loses three packets of a hundred, and goes on when its address changes', async () => {
+    const server = await startServer()
+    const line = await startUdpLine({ targetPort: server.listener.port!, loss: 0.03, oneWayMs: 5 })
+    cleanups.push(() => line.stop())
+    const client = await startClient()
+    await server.node.handle('/echo/1', (stream) => {
+      stream.addEventListener('message', ({ data }) => {
+        if (stream.send(data)) return
+        stream.pause()
+        stream.addEventListener('drain', () => stream.resume(), { once: true })
+      })
+    })
+    const connection = await client.dial(
+      multiaddr(
+        server
+          .address()
+          .toString()
+          .replace(/\/udp\/\d+/, `/udp/${line.port}`),
+      ),
+    )
+    const stream = await connection.newStream('/echo/1')
+    const sent = randomBytes(1_500_000)
+    const received: Uint8Array[] = []
+    const count = (): number => received.reduce((sum, { length }) => sum + length, 0)
+    stream.addEventListener('message', ({ data }) => received.push(data.subarray()))
+    for (const third of [0, 1, 2]) {
+      for (let offset = third * 500_000; offset < (third + 1) * 500_000; offset += 50_000)
+        if (!stream.send(sent.subarray(offset, offset + 50_000)))
+          await new Promise((resolve) => stream.addEventListener('drain', resolve, { once: true }))
+      await vi.waitFor(() => expect(count()).toBe((third + 1) * 500_000), { timeout: 25_000, interval: 20 })
+      line.rebind()
+    }
+    expect(Buffer.concat(received).equals(sent)).toBe(true)
+    expect(line.packets.lost).toBeGreaterThan(20)
+    expect([connection.status, server.listener.sessions]).toEqual(['open', 1])
   })
 
   it('E1 closes politely: what the closing side has sent arrives, and both sides know', async () => {
