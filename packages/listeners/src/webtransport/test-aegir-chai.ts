@@ -4,7 +4,7 @@
  */
 import { chai } from 'vitest'
 
-const { assert, Assertion, util } = chai
+const { Assertion, util } = chai
 type Assertion = InstanceType<typeof Assertion>
 
 /** Instead of chai's own where there is one. */
@@ -18,19 +18,19 @@ function define(name: string, assertion: (subject: unknown, ...args: never[]) =>
 }
 
 define('equalBytes', (subject, expected: Uint8Array) => {
-  assert.isTrue(Buffer.from(subject as Uint8Array).equals(Buffer.from(expected)), 'the bytes differ')
+  chai.assert.isTrue(Buffer.from(subject as Uint8Array).equals(Buffer.from(expected)), 'the bytes differ')
 })
 define('empty', (subject) => {
-  assert.lengthOf(subject as unknown[], 0)
+  chai.assert.lengthOf(subject as unknown[], 0)
 })
 define('rejected', (subject) => ({
   with: {
     property: async (name: string, value: unknown): Promise<void> => {
       const error: unknown = await (subject as Promise<unknown>).then(
-        () => assert.fail('it was not rejected'),
+        () => chai.assert.fail('it was not rejected'),
         (reason: unknown) => reason,
       )
-      assert.propertyVal(error as object, name, value)
+      chai.assert.propertyVal(error as object, name, value)
     },
   },
 }))
