@@ -1,12 +1,29 @@
 /**
- * The journeys: one spec file for each numbered point of what the product promises, in a real Chromium against a real bridge.
- * Run them with `npm run e2e`, which finds a Chromium and makes a network for WebRTC.
+ * The journeys: one spec file for each numbered point of what the product promises, in real browsers against a real bridge; a project for each engine, and
+ * one in which different engines meet. Run them with `npm run e2e`, which finds or installs the browsers and makes a network for WebRTC.
  */
-import { defineConfig } from '@playwright/test'
-import { findChromium } from './helpers/chromium.ts'
+import { defineConfig, type Project } from '@playwright/test'
+import { browserNameOf, ENGINES, launchOptions, type Engine } from './engines/engines.ts'
+import { CHROMIUM_ONLY, tagOf } from './engines/not-in.ts'
 import { workers } from './helpers/namespace.ts'
 
-const executablePath = findChromium()
+const PAIRS = '13-engines.spec.ts'
+
+function project(engine: Engine): Project {
+  const { channel, ...options } = launchOptions(engine)
+  return {
+    name: engine,
+    testIgnore: [PAIRS, ...(engine === 'chromium' ? [] : Object.keys(CHROMIUM_ONLY))].map((file) => `**/${file}`),
+    grepInvert: new RegExp(`${tagOf(engine)}\\b`),
+    use: {
+      browserName: browserNameOf(engine),
+      ...(channel !== undefined && { channel }),
+      launchOptions: options,
+      // A trace is a recording by Chromium's tools; the others keep the page and its console.
+      ...(engine === 'chromium' ? { trace: 'retain-on-failure' } : { screenshot: 'only-on-failure' }),
+    },
+  }
+}
 
 export default defineConfig({
   testDir: './browser',
@@ -19,12 +36,6 @@ export default defineConfig({
   timeout: 60_000,
   expect: { timeout: 15_000 },
   reporter: [['list']],
-  use: {
-    browserName: 'chromium',
-    locale: 'en-GB',
-    viewport: { width: 1280, height: 800 },
-    actionTimeout: 15_000,
-    trace: 'retain-on-failure',
-    launchOptions: executablePath === undefined ? {} : { executablePath },
-  },
+  use: { locale: 'en-GB', viewport: { width: 1280, height: 800 }, actionTimeout: 15_000 },
+  projects: [...ENGINES.map(project), { name: 'pairs', testMatch: `**/${PAIRS}` }],
 })

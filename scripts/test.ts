@@ -1,16 +1,18 @@
 /**
- * `npm test`: everything, from a fresh clone. Static checks, unit tests, the web app's build and its size, then the journeys in a real Chromium
- * against a real bridge. Ends in one line with the sum; anything that failed, or never ran, makes the exit code 1.
+ * `npm test`: everything, from a fresh clone. Static checks, unit tests, the web app's build and its size, then the journeys in real
+ * browsers of three engines against a real bridge. Ends in one line with the sum; anything that failed, or never ran, makes the exit code 1.
  */
 import { checks, countVitest } from './checks.ts'
-import { ensureChromium } from '../e2e/helpers/chromium.ts'
+import { ENGINES, type Engine } from '../e2e/engines/engines.ts'
+import { ensureEngines } from '../e2e/engines/ensure.ts'
+import { leftOut } from '../e2e/engines/left-out.ts'
 import { inNamespace } from '../e2e/helpers/namespace.ts'
 import { ensureProxies } from '../e2e/helpers/proxies.ts'
 import { nativeNode } from './newer-glibc.ts'
 import { report, runSteps, type Count, type Step } from './steps.ts'
 
 // What the journeys need from outside is fetched before they are in a network of their own.
-const chromium = ensureChromium()
+const found = ensureEngines(ENGINES)
 ensureProxies()
 nativeNode()
 const build: Step = { name: 'web app builds', command: ['vite', 'build', '--logLevel', 'warn'] }
@@ -23,23 +25,28 @@ const slow: Step = {
 const webTransport: Step = {
   name: 'WebTransport',
   command: ['node', 'scripts/webtransport-tests.ts', '--reporter=default', '--reporter=json', '--outputFile.json={report}'],
-  env: { CHROMIUM_PATH: chromium },
+  env: found,
   count: countVitest,
 }
 const linksFuzz: Step = { name: 'links, 50 000 bad inputs', command: ['vitest', 'run', 'links/src/fuzz'], env: { FUZZ_INPUTS: '50000' } }
-const journeys: Step = {
-  name: 'journeys',
-  command: inNamespace(['playwright', 'test', '--config', 'e2e/playwright.config.ts', '--reporter=list,json']),
-  env: { CHROMIUM_PATH: chromium, PLAYWRIGHT_JSON_OUTPUT_NAME: '{report}' },
+const journeys = (project: Engine, name: string): Step => ({
+  name: `journeys ${name}`,
+  command: inNamespace(['playwright', 'test', '--config', 'e2e/playwright.config.ts', `--project=${project}`, '--reporter=list,json']),
+  env: { ...found, PLAYWRIGHT_JSON_OUTPUT_NAME: '{report}' },
   live: true,
-  count: countPlaywright,
-}
+  count: (json) => countPlaywright(json, project),
+})
+const inBrowsers: readonly Step[] = [
+  journeys('chromium', 'in Chromium'),
+  journeys('firefox', 'in Firefox'),
+  journeys('webkit', 'in WebKit'),
+]
 
 const total = { passed: 0, failed: 0 }
 for (const [steps, concurrency] of [
   [[build], 1],
   [checks, undefined],
-  [[size, slow, linksFuzz, webTransport, journeys], 1],
+  [[size, slow, linksFuzz, webTransport, ...inBrowsers], 1],
 ] as const) {
   const part = await runSteps(steps, concurrency)
   total.passed += part.passed
@@ -47,7 +54,7 @@ for (const [steps, concurrency] of [
 }
 report(total)
 
-function countPlaywright(json: string): Count {
+function countPlaywright(json: string, project: Engine): Count {
   const { stats, errors } = JSON.parse(json) as {
     stats: { expected: number; unexpected: number; flaky: number; skipped: number }
     errors: unknown[]
@@ -55,6 +62,9 @@ function countPlaywright(json: string): Count {
   return {
     passed: stats.expected,
     failed: stats.unexpected + stats.flaky + stats.skipped + errors.length,
-    notes: stats.skipped === 0 ? [] : [`${stats.skipped} tests did not run and count as failed`],
+    notes: [
+      ...(stats.skipped === 0 ? [] : [`${stats.skipped} tests did not run and count as failed`]),
+      ...leftOut(project).map((line) => `left out: ${line}`),
+    ],
   }
 }

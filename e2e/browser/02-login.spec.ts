@@ -1,33 +1,40 @@
 /**
  * Point 2: logging in. Where the secrets are, and where they are not; what a person reads when it does not work; coming back without asking.
  */
-import { chromium, type Page } from '@playwright/test'
+import type { Page } from '@playwright/test'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { launchPersistent } from '../engines/engines.ts'
+import { notIn } from '../engines/not-in.ts'
 import { App } from '../helpers/app.ts'
-import { findChromium } from '../helpers/chromium.ts'
 import { createToken, expireToken, revokeToken } from '../helpers/cli.ts'
 import { pattern, words } from '../helpers/words.ts'
 import { expect, test } from './fixtures.ts'
 
-test('takes the token out of the address bar before anything is asked of the bridge', async ({ page, bridge }) => {
-  const { link, text } = await createToken(bridge, 'alice')
-  const seen: string[] = []
-  page.on('request', (request) => {
-    seen.push(request.url())
-    if (request.url().includes('/api/')) seen.push(page.url())
-  })
-  await new App(page).arrive(link, 'alice')
-  expect(seen.some((url) => url.includes('/api/'))).toBe(true)
-  expect(seen.filter((url) => url.includes(text))).toEqual([])
-  expect(page.url()).not.toContain('token')
-  expect(
-    await page.evaluate(() => JSON.stringify([history.state, Object.entries(localStorage), Object.entries(sessionStorage)])),
-  ).not.toContain(text)
-})
+const NO_REQUESTS = 'WebKitWebDriver tells nothing of what a page asks of the network'
+
+test(
+  'takes the token out of the address bar before anything is asked of the bridge',
+  notIn({ webkit: NO_REQUESTS }),
+  async ({ page, bridge }) => {
+    const { link, text } = await createToken(bridge, 'alice')
+    const seen: string[] = []
+    page.on('request', (request) => {
+      seen.push(request.url())
+      if (request.url().includes('/api/')) seen.push(page.url())
+    })
+    await new App(page).arrive(link, 'alice')
+    expect(seen.some((url) => url.includes('/api/'))).toBe(true)
+    expect(seen.filter((url) => url.includes(text))).toEqual([])
+    expect(page.url()).not.toContain('token')
+    expect(
+      await page.evaluate(() => JSON.stringify([history.state, Object.entries(localStorage), Object.entries(sessionStorage)])),
+    ).not.toContain(text)
+  },
+)
 
 test.describe('says in a plain sentence that a token', () => {
   const unknown = `fb1_${'A'.repeat(43)}`
@@ -66,41 +73,42 @@ test.describe('says in a plain sentence that a token', () => {
 
   test('was tried too often from here', async ({ page, bridge }) => {
     const app = new App(page)
-    const answers: number[] = []
-    page.on('response', (response) => {
-      if (response.url().endsWith('/api/v1/sessions')) answers.push(response.status())
-    })
     await page.goto(bridge.origin)
+    let tries = 0
     await expect(async () => {
-      const before = answers.length
+      tries++
       await app.submitToken(unknown)
-      await expect.poll(() => answers.length).toBeGreaterThan(before)
-      expect(answers.at(-1)).toBe(429)
-    }).toPass({ intervals: [0], timeout: 20_000 })
-    await expect(app.trouble).toHaveText(pattern('error_rate_limited'))
-    expect(answers.length).toBeGreaterThan(5)
-    expect(answers.length).toBeLessThan(40)
+      // Once it has heard, the page says what came of it, and the button can be pressed again.
+      await expect(page.getByRole('button', { name: words('arrive_entering') })).toHaveCount(0)
+      await expect(app.trouble).toHaveText(pattern('error_rate_limited'), { timeout: 1 })
+    }).toPass({ intervals: [0], timeout: 30_000 })
+    expect(tries).toBeGreaterThan(5)
+    expect(tries).toBeLessThan(40)
   })
 })
 
-test('keeps the private key in the browser: it is in IndexedDB and in nothing that leaves', async ({ page, bridge }) => {
-  const sent: Buffer[] = []
-  page.on('request', (request) =>
-    sent.push(Buffer.from(request.url()), Buffer.from(JSON.stringify(request.headers())), request.postDataBuffer() ?? Buffer.alloc(0)),
-  )
-  page.on('websocket', (socket) => socket.on('framesent', ({ payload }) => sent.push(Buffer.from(payload))))
-  const { link } = await createToken(bridge, 'alice')
-  await new App(page).arrive(link, 'alice')
+test(
+  'keeps the private key in the browser: it is in IndexedDB and in nothing that leaves',
+  notIn({ webkit: NO_REQUESTS }),
+  async ({ page, bridge }) => {
+    const sent: Buffer[] = []
+    page.on('request', (request) =>
+      sent.push(Buffer.from(request.url()), Buffer.from(JSON.stringify(request.headers())), request.postDataBuffer() ?? Buffer.alloc(0)),
+    )
+    page.on('websocket', (socket) => socket.on('framesent', ({ payload }) => sent.push(Buffer.from(payload))))
+    const { link } = await createToken(bridge, 'alice')
+    await new App(page).arrive(link, 'alice')
 
-  const key = Buffer.from(await readPrivateKey(page))
-  expect(key.length).toBeGreaterThanOrEqual(32)
-  // A libp2p key is four bytes of protobuf, the 32-byte seed, then the public half, which is no secret.
-  const seed = key.subarray(4, 36)
-  const all = Buffer.concat(sent)
-  expect(all.length).toBeGreaterThan(1000)
-  const forms = [seed, ...(['hex', 'base64', 'base64url'] as const).map((form) => Buffer.from(seed.toString(form).slice(0, 40)))]
-  expect(forms.map((form) => all.includes(form))).toEqual(forms.map(() => false))
-})
+    const key = Buffer.from(await readPrivateKey(page))
+    expect(key.length).toBeGreaterThanOrEqual(32)
+    // A libp2p key is four bytes of protobuf, the 32-byte seed, then the public half, which is no secret.
+    const seed = key.subarray(4, 36)
+    const all = Buffer.concat(sent)
+    expect(all.length).toBeGreaterThan(1000)
+    const forms = [seed, ...(['hex', 'base64', 'base64url'] as const).map((form) => Buffer.from(seed.toString(form).slice(0, 40)))]
+    expect(forms.map((form) => all.includes(form))).toEqual(forms.map(() => false))
+  },
+)
 
 test('comes back logged in after a reload', async ({ person }) => {
   const alice = await person('alice')
@@ -108,28 +116,30 @@ test('comes back logged in after a reload', async ({ person }) => {
   await alice.app.online()
 })
 
-test('comes back logged in, as the same peer, after the browser was closed', async ({ bridge }) => {
-  const folder = await mkdtemp(join(tmpdir(), 'footbridge-profile-'))
-  const executablePath = findChromium()
-  const options = executablePath === undefined ? {} : { executablePath }
-  try {
-    const { link } = await createToken(bridge, 'alice')
-    const first = await chromium.launchPersistentContext(folder, options)
-    const page = await first.newPage()
-    await new App(page).arrive(link, 'alice')
-    const key = await readPrivateKey(page)
-    await first.close()
+test(
+  'comes back logged in, as the same peer, after the browser was closed',
+  notIn({ webkit: 'under automation it forgets its profile' }),
+  async ({ bridge, engine }) => {
+    const folder = await mkdtemp(join(tmpdir(), 'footbridge-profile-'))
+    try {
+      const { link } = await createToken(bridge, 'alice')
+      const first = await launchPersistent(engine, folder)
+      const page = await first.newPage()
+      await new App(page).arrive(link, 'alice')
+      const key = await readPrivateKey(page)
+      await first.close()
 
-    const second = await chromium.launchPersistentContext(folder, options)
-    const again = await second.newPage()
-    await again.goto(bridge.origin)
-    await new App(again).online()
-    expect(await readPrivateKey(again)).toEqual(key)
-    await second.close()
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
-})
+      const second = await launchPersistent(engine, folder)
+      const again = await second.newPage()
+      await again.goto(bridge.origin)
+      await new App(again).online()
+      expect(await readPrivateKey(again)).toEqual(key)
+      await second.close()
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  },
+)
 
 test('uses no cookies', async ({ page, bridge }) => {
   const set: string[] = []
@@ -178,9 +188,12 @@ test.describe('with --guests', () => {
 })
 
 test('offers nobody the way of a guest when the bridge has none', async ({ page, bridge }) => {
-  const facts = page.waitForResponse('**/api/v1/bridge')
   await page.goto(bridge.origin)
-  expect(await (await facts).json()).toMatchObject({ guests: false })
+  expect(await (await fetch(`${bridge.origin}/api/v1/bridge`)).json()).toMatchObject({ guests: false })
+  // The page has read that too: no button can still come.
+  const read = (): Promise<boolean> =>
+    page.evaluate(() => performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/api/v1/bridge')))
+  await expect.poll(read).toBe(true)
   await expect(page.getByRole('button', { name: words('arrive_enter'), exact: true })).toBeVisible()
   await expect(page.getByRole('button', { name: words('arrive_guest') })).toHaveCount(0)
 })

@@ -1,6 +1,7 @@
 /**
  * Point 3: a browser is a virtual peer, and everybody who looks sees it come and go.
  */
+import { App } from '../helpers/app.ts'
 import { Child } from '../helpers/child.ts'
 import { listPeers } from '../helpers/cli.ts'
 import { FOOTBRIDGE } from '../helpers/start-bridge.ts'
@@ -21,7 +22,6 @@ test('shows a peer in the other app and in `footbridge peers` within a second of
     .then(() => Date.now())
   const inCommand = watch.line((line) => (isReachable(line, alice.peer) ? Date.now() : undefined))
   await page.getByRole('link', { name: /./ }).first().waitFor()
-  const { App } = await import('../helpers/app.ts')
   await new App(page).online()
   const cameAt = Date.now()
   expect((await inApp) - cameAt).toBeLessThan(1000)

@@ -1,0 +1,43 @@
+#!/usr/bin/env node
+/**
+ * A stock Firefox for Playwright, which speaks WebDriver BiDi to it and asks for one command more than Firefox ESR 153 knows. Playwright starts this program
+ * in place of the browser and connects to it; everything goes through as it is, and that one command is answered here.
+ */
+import { spawn } from 'node:child_process'
+import type { AddressInfo } from 'node:net'
+import { createInterface } from 'node:readline'
+import { WebSocket, WebSocketServer } from 'ws'
+
+/** A colour scheme for the page. Whoever wants another one starts Firefox with the setting `ui.systemUsesDarkTheme`. */
+const UNKNOWN = 'emulation.setMediaFeaturesOverride'
+
+const firefox = spawn(process.env['FIREFOX_PATH'] ?? 'firefox-esr', process.argv.slice(2), { stdio: ['ignore', 'pipe', 'pipe'] })
+for (const stream of [firefox.stdout, firefox.stderr])
+  createInterface({ input: stream }).on('line', (line) => {
+    const address = /WebDriver BiDi listening on (ws:\/\/\S+)/.exec(line)?.[1]
+    if (address === undefined) process.stderr.write(`${line}\n`)
+    else serve(`${address}/session`)
+  })
+firefox.once('exit', (code) => process.exit(code ?? 0))
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => firefox.kill(signal))
+
+function serve(address: string): void {
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 })
+  server.on('listening', () =>
+    process.stderr.write(`WebDriver BiDi listening on ws://127.0.0.1:${(server.address() as AddressInfo).port}\n`),
+  )
+  server.on('connection', (playwright) => {
+    const browser = new WebSocket(address, { perMessageDeflate: false })
+    const opened = new Promise<void>((resolve) => browser.once('open', resolve))
+    playwright.on('message', (data: Buffer) => {
+      const text = data.toString()
+      const { id, method } = JSON.parse(text) as { id: number; method: string }
+      if (method === UNKNOWN) playwright.send(JSON.stringify({ type: 'success', id, result: {} }))
+      else void opened.then(() => browser.send(text))
+    })
+    browser.on('message', (data: Buffer) => playwright.send(data.toString()))
+    playwright.on('close', () => browser.close())
+    browser.on('close', () => playwright.close())
+    browser.on('error', () => playwright.close())
+  })
+}
