@@ -33,7 +33,7 @@ const bridge: RequestListener = (_request, response) => void response.end(JSON.s
 test('a bridge that answers is named, with its times, and the clock is right', async () => {
   const found = await probe(bridge)
   expect(found).toMatchObject({
-    peer: '12D3KooW',
+    firstHops: [expect.stringMatching(/^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/ws\/p2p\/12D3KooW$/)],
     bridge: { state: 'works', figures: { name: 'bridge.example' } },
     clock: { state: 'works' },
   })
@@ -84,7 +84,7 @@ test.each<readonly [string, RequestListener, string]>([
   ['a closed connection', (request) => void request.socket.destroy(), 'unreachable'],
 ])('%s is told from a bridge', async (_what, handle, reason) => {
   const found = await probe(handle)
-  expect(found).toMatchObject({ bridge: { state: 'broken', reason }, clock: { state: 'unknown' }, peer: undefined })
+  expect(found).toMatchObject({ bridge: { state: 'broken', reason }, clock: { state: 'unknown' }, firstHops: undefined })
 })
 
 test('silence is told from a refusal, and a device without a network from both', async () => {

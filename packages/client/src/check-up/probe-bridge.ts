@@ -3,8 +3,9 @@
  * first one's connection, so that its round trip is one, and its answer tells the time best.
  */
 import { problemSchema } from '@footbridge/shared/errors'
-import { bridgeAnswerSchema } from '@footbridge/shared/login'
+import { bridgeAnswerSchema, type BridgeAnswer } from '@footbridge/shared/login'
 import * as v from 'valibot'
+import { webSocketAddress } from '../bridge-address.ts'
 import type { BridgeFigures, BridgeReason, Check, ClockFigures, ClockReason } from './facts.ts'
 
 /** Messages carry the time of whoever wrote them, and a login may be five minutes off; half of it is worth a word. */
@@ -28,14 +29,11 @@ export interface BridgeProbeParts {
 export interface BridgeFindings {
   readonly bridge: Check<BridgeFigures, BridgeReason>
   readonly clock: Check<ClockFigures, ClockReason>
-  /** The bridge's PeerID. */
-  readonly peer: string | undefined
+  /** As the bridge names them; undefined while it does not answer. */
+  readonly firstHops: readonly string[] | undefined
 }
 
-interface Answer {
-  readonly peer: string
-  readonly name: string
-  readonly version: string
+interface Answer extends BridgeAnswer {
   readonly ms: number
   /** The bridge's clock less ours at the middle of the round trip. */
   readonly skewMs: number
@@ -46,7 +44,7 @@ export async function probeBridge(parts: BridgeProbeParts): Promise<BridgeFindin
   const broken = (reason: BridgeReason, detail?: string): BridgeFindings => ({
     bridge: { state: 'broken', reason, afterMs: parts.steady() - startedAt, ...(detail !== undefined && { detail }) },
     clock: { state: 'unknown', because: 'no_bridge' },
-    peer: undefined,
+    firstHops: undefined,
   })
   try {
     const first = await ask(parts)
@@ -54,11 +52,11 @@ export async function probeBridge(parts: BridgeProbeParts): Promise<BridgeFindin
     // The first answer says enough if the second is lost.
     const second = await ask(parts).catch(() => first)
     const best = 'reason' in second || second.ms > first.ms ? first : second
-    const { name, version, peer } = first
+    const { name, version, peer, firstHops = [webSocketAddress(parts.bridgeUrl, peer)] } = first
     return {
       bridge: { state: 'works', figures: { name, version, firstMs: first.ms, rttMs: best.ms } },
       clock: judgeClock(best, parts),
-      peer,
+      firstHops,
     }
   } catch (error) {
     if (parts.isOffline()) return broken('offline')

@@ -4,7 +4,6 @@
  */
 import type { SessionAnswer } from '@footbridge/shared/login'
 import type { FirstHop, Peer } from '../api.ts'
-import { webSocketAddress } from '../bridge-address.ts'
 import { hopKind } from '../first-hop/hop-kind.ts'
 import type { CheckName, Checks, PeersFigures } from './facts.ts'
 import { dialHop, type HopDial } from './hop-dial.ts'
@@ -74,19 +73,19 @@ export async function runChecks(parts: RunParts): Promise<void> {
     }
   }
 
-  const bridge = (async (): Promise<string | undefined> => {
+  const bridge = (async (): Promise<readonly string[] | undefined> => {
     const found = await probeBridge({ ...parts, ...device, signal: within('bridge') })
     if (signal.aborted) return undefined
     tell('bridge', found.bridge)
     tell('clock', found.clock)
-    return found.peer
+    return found.firstHops
   })()
 
   const hop = async (kind: FirstHop['kind'], isSupported: boolean): Promise<void> =>
     probe(kind, async (deadline) => {
       if (!isSupported) return { state: 'unsupported' }
-      const addresses = await addressesOf(kind, parts, bridge)
-      if (addresses === undefined) return { state: 'unknown', because: kind === 'websocket' ? 'no_bridge' : 'no_session' }
+      const addresses = await addressesOf(kind, session, bridge)
+      if (typeof addresses === 'string') return { state: 'unknown', because: addresses }
       const { steady, dial = dialHop } = parts
       return probeHop({ kind, addresses, accessToken: session?.accessToken, dial, steady, signal: deadline })
     })
@@ -131,16 +130,15 @@ export async function runChecks(parts: RunParts): Promise<void> {
   ])
 }
 
-/** As the session named them; without one the WebSocket's place is known all the same (docs/protocol.md, 3). Undefined: not known. */
+/** As the session named them, or, for whoever has none, as the bridge does. The bridge opens tunnels for sessions alone. */
 async function addressesOf(
   kind: FirstHop['kind'],
-  { session, bridgeUrl }: RunParts,
-  bridge: Promise<string | undefined>,
-): Promise<readonly string[] | undefined> {
-  if (session !== undefined) return session.firstHops.filter((address) => hopKind(address) === kind)
-  if (kind !== 'websocket') return undefined
-  const peer = await bridge
-  return peer === undefined ? undefined : [webSocketAddress(bridgeUrl, peer)]
+  session: SessionAnswer | undefined,
+  bridge: Promise<readonly string[] | undefined>,
+): Promise<readonly string[] | 'no_bridge' | 'no_session'> {
+  if (session === undefined && kind === 'tunnel') return 'no_session'
+  const addresses = session?.firstHops ?? (await bridge)
+  return addresses?.filter((address) => hopKind(address) === kind) ?? 'no_bridge'
 }
 
 function peersNow(peers: readonly Peer[]): { state: 'works'; figures: PeersFigures } | { state: 'unknown'; because: 'nobody' } {

@@ -106,7 +106,7 @@ test('stopped, it says what it knows, calls the probes off, and takes no late an
   })
 })
 
-test('away from its bridge it uses the last session; never logged in, it knows the WebSocket alone', async () => {
+test('away from its bridge it uses the last session; never logged in, it asks the bridge for what needs none', async () => {
   const away = writable<ConnectionState>({ state: 'away', code: 'unreachable', attempt: 1, retryAt: 0 })
   const kept = createCheckUp(parts({ connection: away, keptSession: async () => session }))
   await kept.start()

@@ -61,6 +61,10 @@ const away: Link = { state: 'not_online', code: 'unreachable' }
 const FOUND: Record<string, readonly [Partial<Checks>, Link]> = {
   away: [{ ...NO_BRIDGE, bridge: { state: 'broken', reason: 'unreachable', afterMs: 33 } }, away],
   portal: [{ ...NO_BRIDGE, bridge: { state: 'broken', reason: 'portal', detail: 'the answer leads elsewhere' } }, away],
+  offline: [
+    { ...NO_BRIDGE, bridge: { state: 'broken', reason: 'offline' }, webrtc: { state: 'broken', reason: 'no_answer', afterMs: 8_000 } },
+    away,
+  ],
   'udp-blocked': [{ webtransport: hangs, udp: silent, peers: ALONE }, online],
   symmetric: [{ udp: udp('symmetric'), peers: ALONE }, online],
   'tunnel-only': [

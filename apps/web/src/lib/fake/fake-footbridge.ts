@@ -1,7 +1,7 @@
 /**
  * A Footbridge without a bridge, for looking at every state of the app in a dev build: `?fake=<scenario>`. It keeps the contract's shapes, nothing else.
  * Scenarios: people (default), empty, out, guests, unnamed, arriving, away, other-tab, ended, refused, full, many, long, held, restart, second-tab,
- * and for the check-up udp-blocked, symmetric, tunnel-only, portal, webkit, clock-wrong. Never in a production bundle (see open-client.ts).
+ * and for the check-up udp-blocked, symmetric, tunnel-only, offline, portal, webkit, clock-wrong. Never in a production bundle (see open-client.ts).
  */
 import type {
   ArrivalStep,
@@ -69,6 +69,7 @@ export function createFakeFootbridge(scenario: string): Footbridge {
         return { state: 'arriving', step: 'proving', stepStartedAt: now, done: [{ step: 'reaching', ms: 84 }] }
       case 'away':
       case 'portal':
+      case 'offline':
         return { state: 'away', code: 'unreachable', attempt: 3, retryAt: now + 25_000 }
       case 'restart':
         return { state: 'away', code: 'unavailable', attempt: 0, retryAt: now + 12_000 }
@@ -115,7 +116,12 @@ export function createFakeFootbridge(scenario: string): Footbridge {
           unread: 0,
         }))
   const unreachable =
-    scenario === 'away' || scenario === 'portal' || scenario === 'restart' || scenario === 'other-tab' || scenario === 'ended'
+    scenario === 'away' ||
+    scenario === 'portal' ||
+    scenario === 'offline' ||
+    scenario === 'restart' ||
+    scenario === 'other-tab' ||
+    scenario === 'ended'
   const peers = new Cell<readonly Peer[]>(
     [...listed, ...crowd].map((peer) => ({
       ...peer,

@@ -23,6 +23,7 @@ test.each([
   ['webkit', 'You are reachable. Files go through the bridge, because this browser has no WebRTC.'],
   ['clock-wrong', 'Connections work. Something else needs you.'],
   ['portal', 'Something else than your bridge answers on this network.'],
+  ['offline', 'This device has no network.'],
   ['out', 'The bridge can be reached from here. You are not logged in.'],
 ])('on %s the verdict is: %s', async (network, sentence) => {
   expect(verdictWords(await found(network))).toBe(sentence)
@@ -59,6 +60,7 @@ test('a broken hop weighs little while another one works, and much when none doe
     return Object.fromEntries(checkLines(checks, verdict).map(({ name, mark }) => [name, mark]))
   }
   expect(await marks('udp-blocked')).toMatchObject({ webtransport: 'limited', udp: 'limited', websocket: 'works', turn: 'none' })
+  expect(await marks('offline')).toMatchObject({ bridge: 'broken', websocket: 'none', udp: 'none', webrtc: 'none', storage: 'works' })
   expect(await marks('away')).toMatchObject({ bridge: 'broken', websocket: 'broken', tunnel: 'broken', clock: 'none' })
 })
 

@@ -55,7 +55,14 @@ export function checkLines(checks: Checks, verdict: Verdict): readonly CheckLine
   }))
 }
 
+/** Without any network nothing that is broken says anything about it. */
+function isMoot(name: CheckName, checks: Checks): boolean {
+  const isOffline = checks.bridge.state === 'broken' && checks.bridge.reason === 'offline'
+  return isOffline && checks[name].state === 'broken' && !WEIGHTY.includes(name)
+}
+
 function markOf(name: CheckName, checks: Checks, { reach }: Verdict): Mark {
+  if (isMoot(name, checks)) return 'none'
   const check = checks[name]
   switch (check.state) {
     case 'running':
@@ -78,6 +85,7 @@ function isLess(name: CheckName, { udp, browser }: Checks): boolean {
 }
 
 function sentenceOf(name: CheckName, checks: Checks): string {
+  if (isMoot(name, checks)) return m.check_unknown_offline()
   const check = checks[name]
   switch (check.state) {
     case 'running':

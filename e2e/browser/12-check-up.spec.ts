@@ -1,0 +1,182 @@
+/**
+ * The check-up says what a network allows, and only that: each journey breaks one thing for real and reads what a person would.
+ */
+import { chromium } from '@playwright/test'
+import { execFileSync } from 'node:child_process'
+import { startHostileProxy } from '../../apps/bridge/src/test-hostile-proxy.ts'
+import { nativeNode } from '../../scripts/newer-glibc.ts'
+import { App } from '../helpers/app.ts'
+import { CheckUpOf } from '../helpers/check-up.ts'
+import { findChromium } from '../helpers/chromium.ts'
+import { createToken, listPeers } from '../helpers/cli.ts'
+import { openFarNetwork } from '../helpers/far-network.ts'
+import { startBridge } from '../helpers/start-bridge.ts'
+import { pattern, words } from '../helpers/words.ts'
+import { expect, test } from './fixtures.ts'
+
+test.describe.configure({ timeout: 90_000 })
+
+test.describe('a healthy network', () => {
+  test.use({ bridgeSpeaksWebTransport: true })
+
+  test('everything works, each first hop has its times, and the live link is left alone', async ({ bridge, person }) => {
+    const alice = await person('alice')
+    const bob = await person('bob')
+    await alice.app.open('bob')
+    await alice.app.say('before')
+    await bob.app.open('alice')
+    await expect(bob.app.message('before')).toBeVisible()
+    const before = (await listPeers(bridge)).find(({ peer }) => peer === alice.peer)
+    const closed: string[] = []
+    alice.page.on('console', (message) => closed.push(message.text()))
+
+    await alice.app.go('network')
+    const checkUp = new CheckUpOf(alice.page)
+    await checkUp.run()
+    await expect(checkUp.verdict).toContainText(words('verdict_all'))
+    for (const title of [
+      'check_of_bridge',
+      'hop_webtransport',
+      'hop_websocket',
+      'hop_tunnel',
+      'check_of_udp',
+      'check_of_webrtc',
+      'check_of_clock',
+    ])
+      await checkUp.expectMark(title, 'check_mark_works')
+    for (const title of ['check_of_storage', 'check_of_browser', 'check_of_peers']) await checkUp.expectMark(title, 'check_mark_works')
+    await expect(checkUp.line('check_of_turn')).toContainText(words('check_not_offered'))
+
+    const text = await checkUp.text()
+    expect(text).toContain(words('verdict_all'))
+    expect(text).toContain(`${words('check_figure_answers')}: ${words('check_figure_answers_of', { count: '2', all: '2' })}`)
+    for (const kind of ['/webtransport/', '/ws/', '/http-path/']) expect(text).toContain(kind)
+    // Nobody who reads it learns who she is, or where.
+    for (const secret of [alice.token.text, alice.peer, 'fb1_', '10.9.0.1:']) expect(text).not.toContain(secret)
+
+    // A probe that came as alice would have taken her place at the bridge.
+    expect((await listPeers(bridge)).find(({ peer }) => peer === alice.peer)).toMatchObject({ peer: alice.peer, tokenId: before?.tokenId })
+    expect((await listPeers(bridge)).length).toBe(2)
+    await alice.app.online()
+    await bob.app.say('after')
+    await alice.app.go('people')
+    await alice.app.open('bob')
+    await expect(alice.app.message('after')).toBeVisible()
+  })
+})
+
+test('where upgrades are refused, the WebSocket says so and the tunnel carries on', async ({ bridge, page }) => {
+  const proxy = await startHostileProxy(bridge.port)
+  proxy.behave((request) => (request.headers.upgrade === undefined ? {} : { madeUpAnswer: 'no' }))
+  try {
+    const { text } = await createToken(bridge, 'alice')
+    const app = new App(page)
+    await app.arrive(`${proxy.origin}/#token=${text}`, 'alice')
+    await app.go('network')
+    const checkUp = new CheckUpOf(page)
+    await checkUp.run()
+    await checkUp.expectMark('check_of_bridge', 'check_mark_works')
+    await checkUp.expectMark('hop_websocket', 'check_mark_limited')
+    await expect(checkUp.line('hop_websocket')).toContainText(pattern('check_hop_refused_though'))
+    await checkUp.expectMark('hop_tunnel', 'check_mark_works')
+    await expect(checkUp.verdict).not.toContainText(words('verdict_no_hop'))
+    await app.online()
+  } finally {
+    await proxy.stop()
+  }
+})
+
+test('where UDP goes nowhere, files go through the bridge, and it says why', async () => {
+  if (process.getuid?.() !== 0) return void process.stdout.write('      no UDP is held back: that needs network namespaces\n')
+  const far = await openFarNetwork(120)
+  const bridge = await startBridge([], {}, far, nativeNode())
+  const executablePath = findChromium()
+  const browser = await chromium.launch({
+    args: [`--unsafely-treat-insecure-origin-as-secure=${bridge.origin}`],
+    ...(executablePath !== undefined && { executablePath }),
+  })
+  try {
+    // Its answers vanish, as behind a firewall: nothing is refused.
+    execFileSync('sh', ['-c', far.within(['ip', 'rule', 'add', 'pref', '10', 'ipproto', 'udp', 'blackhole']).join(' ')])
+    const app = new App(await (await browser.newContext({ locale: 'en-GB' })).newPage())
+    await app.arrive((await createToken(bridge, 'alice')).link, 'alice')
+    await app.go('network')
+    const checkUp = new CheckUpOf(app.page)
+    await checkUp.run()
+    await expect(checkUp.verdict).toContainText(words('verdict_reachable'))
+    await expect(checkUp.verdict).toContainText(words('verdict_direct_udp_blocked'))
+    await checkUp.expectMark('hop_websocket', 'check_mark_works')
+    await checkUp.expectMark('hop_webtransport', 'check_mark_limited')
+    await expect(checkUp.line('check_of_udp')).toContainText(pattern('check_udp_silent'))
+    await checkUp.expectMark('check_of_webrtc', 'check_mark_works')
+  } finally {
+    await browser.close()
+    await bridge.remove()
+    far.close()
+  }
+})
+
+test('with the bridge gone, the banner leads to a check-up that says so', async ({ bridge, person }) => {
+  const alice = await person('alice')
+  await bridge.kill()
+  await expect(alice.app.hop('hop_away')).toBeVisible()
+  await alice.app.troubles.getByRole('button', { name: words('check_open') }).click()
+  const checkUp = new CheckUpOf(alice.page)
+  await checkUp.done()
+  await expect(checkUp.verdict).toContainText(words('verdict_no_bridge'))
+  await expect(checkUp.verdict).toContainText(words('advice_wait_or_ask'))
+  await checkUp.expectMark('check_of_bridge', 'check_mark_broken')
+  await checkUp.expectMark('hop_websocket', 'check_mark_broken')
+  await checkUp.expectMark('check_of_storage', 'check_mark_works')
+  expect(await checkUp.text()).toContain(words('verdict_no_bridge'))
+})
+
+test('offline, it says that the device has no network, and looks at what needs none', async ({ person }) => {
+  const alice = await person('alice')
+  // Kept on the device, so that the check-up is there without a network.
+  await alice.page.evaluate(() => navigator.serviceWorker.ready)
+  await alice.app.go('network')
+  await alice.context.setOffline(true)
+  const checkUp = new CheckUpOf(alice.page)
+  await checkUp.run()
+  await expect(checkUp.line('check_of_bridge')).toContainText(words('check_bridge_offline'))
+  await expect(checkUp.line('check_of_clock')).toContainText(words('check_unknown_no_bridge'))
+  await expect(checkUp.line('hop_websocket')).toContainText(words('check_unknown_offline'))
+  await checkUp.expectMark('check_of_storage', 'check_mark_works')
+})
+
+const MINUTE_MS = 60_000
+for (const [how, aheadMs, advice] of [
+  ['forty minutes fast', 40 * MINUTE_MS, 'advice_set_clock'],
+  ['two hours slow', -120 * MINUTE_MS, 'advice_set_zone'],
+] as const)
+  test(`a clock that is ${how} is told, and what to do about it`, async ({ bridge, page }) => {
+    await page.addInitScript((ms) => {
+      const now = Date.now.bind(Date)
+      Date.now = () => now() + ms
+    }, aheadMs)
+    const app = new App(page)
+    await app.arrive((await createToken(bridge, 'alice')).link, 'alice')
+    await app.go('network')
+    const checkUp = new CheckUpOf(page)
+    await checkUp.run()
+    await checkUp.expectMark('check_of_clock', 'check_mark_broken')
+    await expect(checkUp.verdict).toContainText(words(advice))
+    expect(await checkUp.text()).toMatch(pattern('check_figure_skew'))
+  })
+
+test('a login that fails leads to a check-up, which tells a page of the network from a bridge', async ({ bridge, page }) => {
+  const { text } = await createToken(bridge, 'alice')
+  const app = new App(page)
+  await page.goto(bridge.origin)
+  await expect(app.tokenField).toBeVisible()
+  await page.route('**/api/**', (route) => route.fulfill({ contentType: 'text/html', body: '<h1>Welcome to the hotel</h1>' }))
+  await app.submitToken(text)
+  await expect(app.trouble).toBeVisible()
+  await page.getByRole('button', { name: words('check_start') }).click()
+  const checkUp = new CheckUpOf(page)
+  await checkUp.done()
+  await expect(checkUp.verdict).toContainText(words('verdict_portal'))
+  await expect(checkUp.verdict).toContainText(words('advice_open_portal'))
+  await checkUp.expectMark('check_of_bridge', 'check_mark_broken')
+})
