@@ -73,7 +73,7 @@ export const login: Bench = {
 }
 
 /** The page is loaded and quiet; then a token is pasted. Ends when the third step, the reservation, is done. */
-async function measureApp(browser: Browser, bridge: Bridge, origin: string): Promise<number> {
+export async function measureApp(browser: Browser, bridge: Bridge, origin: string): Promise<number> {
   const { text } = await createToken(bridge, 'alice')
   const context = await browser.newContext({ serviceWorkers: 'block' })
   try {

@@ -11,6 +11,7 @@ import { print, type Bench } from './bench.ts'
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   login: async () => (await import('./login.ts')).login,
   blob: async () => (await import('./blob.ts')).blob,
+  race: async () => (await import('./race.ts')).race,
   'first-hop': async () => (await import('./first-hop.ts')).firstHops,
   relay: async () => (await import('./relay/relay.ts')).relay,
 }

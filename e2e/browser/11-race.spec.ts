@@ -71,15 +71,21 @@ async function countLinks(context: BrowserContext): Promise<void> {
         count('webtransport', this.closed)
       }
     }
-    const stock = globalThis.fetch
-    globalThis.fetch = (...args) => {
-      if (/\/api\/v1\/tunnels$/.test(String(args[0]))) begun.push('tunnel')
-      return stock(...args)
-    }
   })
 }
 const openLinks = (page: Page): Promise<object> => page.evaluate(() => Reflect.get(globalThis, 'openLinks') as object)
 const begunHops = (page: Page): Promise<string[]> => page.evaluate(() => Reflect.get(globalThis, 'begunHops') as string[])
+
+/** What this browser has written down as the winner of its network. */
+const rememberedHops = (page: Page): Promise<string[]> =>
+  page.evaluate(async () => {
+    const opening = indexedDB.open((await indexedDB.databases())[0]?.name ?? '')
+    await new Promise((resolve) => opening.addEventListener('success', resolve))
+    const asking = opening.result.transaction('winners').objectStore('winners').getAll()
+    await new Promise((resolve) => asking.addEventListener('success', resolve))
+    opening.result.close()
+    return (asking.result as { kind: string }[]).map(({ kind }) => kind)
+  })
 
 /** Messages both ways, presence, a file, and a message after everything that is open through the proxy was cut. */
 async function everythingWorks(alice: Person, bob: Person, network: Network): Promise<void> {
@@ -142,6 +148,7 @@ test('where upgrades are swallowed too, the tunnel comes in, and comes in first 
   await alice.page.reload()
   await expect(alice.app.hop('hop_tunnel')).toBeVisible()
   await expect.poll(() => openLinks(alice.page)).toEqual({ webtransport: 0, websocket: 0 })
+  expect(await rememberedHops(alice.page)).toEqual(['tunnel'])
 })
 
 test('another network is raced from the top: from the tunnel to the best that it has, without a reload', async ({ person, network }) => {

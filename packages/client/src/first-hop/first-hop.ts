@@ -96,6 +96,8 @@ export function createFirstHops(parts: FirstHopsParts): FirstHops {
   const current = (): Connection | undefined => links().at(-1)
 
   const dialKind = async (kind: HopKind, addresses: readonly string[], signal: AbortSignal, onThrough: () => void): Promise<Connection> => {
+    // Another race may have begun it since this one was made up.
+    if (!brake.mayBegin(kind, kind)) throw new FootbridgeError('aborted', 'another try is at it')
     const ended = brake.begin(kind)
     try {
       const link = await node.dialBridge(addresses, signal, onThrough).catch(async (error: unknown) => {

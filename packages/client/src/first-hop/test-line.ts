@@ -60,7 +60,8 @@ export interface Link {
   isOpen: boolean
 }
 
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
+/** `Infinity`: until `signal`. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const timer = ms === Infinity ? undefined : setTimeout(resolve, ms)
     signal.addEventListener('abort', () => {

@@ -256,3 +256,12 @@ test('whatever happens, one step runs, waiting ends, and a reachable bridge is r
     }),
   )
 })
+
+test('a better link needs a reservation of its own, and nobody is told of a loss', () => {
+  const online = after(arrive)
+  const moved = decide(online, { type: 'moved' }, { now: 5_000, random: 1 })
+  expect(moved.next).toMatchObject({ state: 'reserve', session })
+  expect(moved.effects).toEqual([{ type: 'reserve', run: moved.next.run }])
+  expect(after([{ type: 'reserved', run: 0, ttlMs: 60 * 60_000 }], 5_000, moved.next)).toMatchObject({ state: 'online', doubt: undefined })
+  expect(after([{ type: 'moved' }], 0, after(arrive.slice(0, 2)))).toMatchObject({ state: 'dial' })
+})
