@@ -201,6 +201,24 @@ describe('the tunnel listener', () => {
     expect(connections.map(({ status }) => status)).toEqual(['open', 'aborted', 'open', 'open', 'open'])
   })
 
+  test('T13: what all tunnels keep is capped: whoever keeps most is ended with a reason, and the others go on', async () => {
+    const { open, connections } = await listen({ maxHeldBytes: 1_000 })
+    const [alice, bob, charlie] = [open(ALICE, '192.0.2.1'), open(BOB, '192.0.2.2'), open(BOB, '192.0.2.3')]
+    // Written for alice and not taken; come for bob, whose reader pauses.
+    connections[0]?.send(Buffer.alloc(300))
+    connections[1]?.pause()
+    bob.up(body(flow(), { type: 'data', offset: 0, bytes: Buffer.alloc(600) }))
+    expect(connections.map(({ status }) => status)).toEqual(['open', 'open', 'open'])
+    connections[2]?.send(Buffer.alloc(200))
+    expect(connections.map(({ status }) => status)).toEqual(['open', 'aborted', 'open'])
+    expect(decodeTunnelFrames(bob.up(body(flow()))).at(-1)).toMatchObject({ type: 'end', code: 1013 })
+    // What is taken counts no more.
+    alice.up(body(flow(300)))
+    charlie.up(body(flow(200)))
+    connections[2]?.send(Buffer.alloc(900))
+    expect(connections.map(({ status }) => status)).toEqual(['open', 'aborted', 'open'])
+  })
+
   test('P7: a client that breaks the protocol is cut', async () => {
     const { open, connections } = await listen()
     const tunnel = open()

@@ -9,11 +9,14 @@ import { base64urlEncode } from '@footbridge/shared/text-codec'
 import { TypedEventEmitter } from 'main-event'
 import { addressKey } from '../websocket/address-key.ts'
 import { WebSocketCloseError } from '../websocket/close-error.ts'
+import { createHeldBytes } from './held-bytes.ts'
 import { Tunnel, type TunnelRequests, type TunnelTimes } from './tunnel.ts'
 
 export interface TunnelListenerLimits extends TunnelTimes {
   /** Tunnels in all. Each may hold two windows of 512 KiB, and what came early. */
   readonly maxTunnels: number
+  /** Bytes that all of them hold; above, the one that holds most is ended. */
+  readonly maxHeldBytes: number
   /** Tunnels of one address; see address-key.ts. */
   readonly maxTunnelsPerAddress: number
   /** Tunnels of one PeerID; one more ends the one that was silent longest, so that nobody locks themselves out. */
@@ -28,6 +31,8 @@ export interface TunnelListenerLimits extends TunnelTimes {
 
 export const DEFAULT_TUNNEL_LIMITS: TunnelListenerLimits = {
   maxTunnels: 1_000,
+  // 250 tunnels with a whole window each way waiting; a tunnel at work holds a tenth of that. A small server has 1 GB.
+  maxHeldBytes: 128 * 1024 * 1024,
   // A whole school sits behind one address, and behind one proxy.
   maxTunnelsPerAddress: 500,
   maxTunnelsPerPeer: 4,
@@ -75,6 +80,8 @@ export function createTunnelListener(options: {
   const perAddress = new Map<string, number>()
   let active: { upgrader: Upgrader; logger: ComponentLogger; stop: AbortController } | undefined
 
+  const onHeld = createHeldBytes(limits.maxHeldBytes)
+
   const makeRoom = (peer: string): void => {
     const own = [...tunnels.values()].filter((tunnel) => tunnel.peer === peer && !tunnel.connection.pipe.isOver)
     if (own.length < limits.maxTunnelsPerPeer) return
@@ -119,7 +126,8 @@ export function createTunnelListener(options: {
     const { upgrader, logger, stop } = active
     const id = base64urlEncode(randomBytes(ID_BYTES))
     const remoteAddr = ipPortToMultiaddr(address, port).encapsulate(`/http/p2p/${peer}`)
-    const tunnel = new Tunnel({ id, peer, remoteAddr, log: logger.forComponent('libp2p:tunnel'), times: limits, now })
+    const log = logger.forComponent('libp2p:tunnel')
+    const tunnel = new Tunnel({ id, peer, remoteAddr, log, times: limits, now, onHeld })
     track(tunnel, key)
     const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(limits.handshakeMs)])
     upgrader.upgradeInbound(tunnel.connection, { signal }).catch((error: unknown) => {

@@ -43,6 +43,7 @@ export class Tunnel implements TunnelRequests {
   heardAt: number
   readonly #now: () => number
   readonly #times: TunnelTimes
+  readonly #onHeld: (tunnel: Tunnel) => void
   readonly #waiting = new Set<() => void>()
   #stream = 0
   #poll = 0
@@ -53,14 +54,17 @@ export class Tunnel implements TunnelRequests {
       readonly peer: string
       readonly times: TunnelTimes
       readonly now: () => number
+      /** What it keeps may have changed. */
+      readonly onHeld: (tunnel: Tunnel) => void
     },
   ) {
+    this.#onHeld = init.onHeld
     this.id = init.id
     this.peer = init.peer
     this.#now = init.now
     this.#times = init.times
     this.heardAt = init.now()
-    this.connection = new TunnelConnection({ ...init, onWork: () => this.#wake() })
+    this.connection = new TunnelConnection({ ...init, onWork: () => this.#worked() })
     // The answer to the opening says what the first flow frame would.
     this.#pipe.flow()
   }
@@ -121,7 +125,13 @@ export class Tunnel implements TunnelRequests {
       throw error
     } finally {
       this.connection.applied()
+      this.#onHeld(this)
     }
+  }
+
+  #worked(): void {
+    this.#wake()
+    this.#onHeld(this)
   }
 
   /** Until there is something to carry from `cursor` on, the request is not wanted any more, or the time is over. */

@@ -13,6 +13,9 @@ const HOLD_MS = 1_000
 /** Signs of life that may be missing: two, and a little. */
 const MISSED_HEARTBEATS = 2.7
 
+/** Of a heartbeat's time: a stream that has once begun and then stood still is believed again when something came this late. */
+const PROOF = 0.8
+
 /** `probing`: both. */
 export type DownlinkMode = 'probing' | 'streamed' | 'polled'
 
@@ -32,6 +35,8 @@ export function createDownlink({ pipe, requests, apply, onFailure, onHeard, sign
   const silenceMs = requests.heartbeatMs * MISSED_HEARTBEATS
   let mode: DownlinkMode = 'probing'
   let isPolling = false
+  /** A stream began and then gave nothing more: there are proxies that let the first bytes through and hold the rest. */
+  let hasStalled = false
   /** When the stream last gave something, or was last put to the proof. */
   let streamedAt = now()
   let stream = new AbortController()
@@ -62,10 +67,14 @@ export function createDownlink({ pipe, requests, apply, onFailure, onHeard, sign
   const readStream = async (): Promise<void> => {
     stream = new AbortController()
     const { signal: silent } = stream
+    const startedAt = now()
     let timer: ReturnType<typeof setTimeout> | undefined
     const watch = (): void => {
       clearTimeout(timer)
-      timer = setTimeout(() => stream.abort(new Error('the stream fell silent')), silenceMs)
+      timer = setTimeout(() => {
+        hasStalled ||= streamedAt >= startedAt
+        stream.abort(new Error('the stream fell silent'))
+      }, silenceMs)
     }
     watch()
     try {
@@ -77,7 +86,7 @@ export function createDownlink({ pipe, requests, apply, onFailure, onHeard, sign
         const frames = decoder.decode(next.value)
         if (frames.length === 0) continue
         streamedAt = now()
-        mode = 'streamed'
+        if (!hasStalled || streamedAt - startedAt >= requests.heartbeatMs * PROOF) mode = 'streamed'
         heard(frames)
       }
     } finally {
@@ -112,7 +121,7 @@ export function createDownlink({ pipe, requests, apply, onFailure, onHeard, sign
       const waitMs = mode === 'polled' ? requests.pollMs : holdMs
       try {
         heard(await requests.poll(encodeTunnelFrames([pipe.flow(), { type: 'wait', ms: Math.round(waitMs) }]), signal))
-        if (mode === 'probing' && now() - streamedAt >= holdMs) {
+        if (mode === 'probing' && now() - streamedAt >= holdMs + (hasStalled ? requests.heartbeatMs : 0)) {
           mode = 'polled'
           stream.abort(new Error('polls come through and the stream does not'))
         }

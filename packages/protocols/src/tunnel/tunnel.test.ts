@@ -141,16 +141,48 @@ describe('a tunnel', () => {
     expect(polls.length).toBeGreaterThan(count)
   })
 
-  test('T8: a stream that falls silent is put to the proof again', async () => {
-    const { downlink, streams } = run({ poll: async (_body, signal) => (streams.length > 1 ? [flow] : never(signal)) })
+  test('T8: a stream that falls silent is put to the proof again, and believed when it goes on', async () => {
+    const { downlink, streams } = run({ poll: () => after(900, [flow]) })
     streams[0]?.enqueue(heartbeat)
     await vi.advanceTimersByTimeAsync(7_000)
     expect(downlink.mode).toBe('streamed')
     await vi.advanceTimersByTimeAsync(1_500)
     expect([downlink.mode, streams.length]).toEqual(['probing', 2])
     streams[1]?.enqueue(heartbeat)
+    await vi.advanceTimersByTimeAsync(3_000)
+    expect(downlink.mode).toBe('probing')
+    streams[1]?.enqueue(heartbeat)
     await vi.advanceTimersByTimeAsync(10)
     expect(downlink.mode).toBe('streamed')
+  })
+
+  test('T8: a proxy that lets the first bytes of each stream through and holds the rest is polled after one silence', async () => {
+    let downs = 0
+    let polls = 0
+    const { downlink } = run({
+      down: async (_flow, signal) => {
+        downs++
+        return new ReadableStream({
+          start(controller) {
+            controller.enqueue(heartbeat)
+            signal.addEventListener('abort', () => controller.error(signal.reason), { once: true })
+          },
+        })
+      },
+      poll: () => {
+        polls++
+        return after(900, [flow])
+      },
+    })
+    await vi.advanceTimersByTimeAsync(8_000)
+    expect([downlink.mode, downs]).toEqual(['streamed', 1])
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect([downlink.mode, downs]).toEqual(['probing', 2])
+    const before = polls
+    await vi.advanceTimersByTimeAsync(6_000)
+    expect([downlink.mode, downs]).toEqual(['polled', 2])
+    // Nobody waited for the decision.
+    expect(polls - before).toBeGreaterThanOrEqual(4)
   })
 
   test('T9: heartbeats are answered, but not each', async () => {

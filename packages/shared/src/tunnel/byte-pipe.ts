@@ -51,6 +51,8 @@ export interface BytePipe {
   readonly acknowledged: number
   /** Bytes that wait for room or an acknowledgement. */
   readonly pending: number
+  /** Bytes kept in both directions. */
+  readonly held: number
   /** The other side has everything, its end included. */
   readonly isDelivered: boolean
   /** Was cut here, or the other side ended it. */
@@ -152,6 +154,9 @@ export function createBytePipe(events: PipeEvents, windowBytes: number = TUNNEL_
     },
     get pending() {
       return sender.pending
+    },
+    get held() {
+      return sender.pending + receiver.kept
     },
     get isDelivered() {
       return sender.isFinished && sender.acknowledged > sender.written
