@@ -2,6 +2,7 @@
  * The composition root: every part of a bridge, made and wired in one place. Reads top to bottom in the order of dependence; `start` and `stop` go in
  * the orders written there. Not here: settings (config.ts), commands and signals (main.ts, cli/), and anything that decides.
  */
+import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { Libp2pEvents, PeerId, Connection } from '@libp2p/interface'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
@@ -13,6 +14,8 @@ import type { Storage } from '@footbridge/storage/ports'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import type { Context, Hono } from 'hono'
 import type { IncomingMessage } from 'node:http'
+
+import { plainSettings } from './admin/diagnosis.ts'
 import { createAdminRoutes } from './admin/routes.ts'
 import { createBudgets, tokenKey } from './auth/budgets.ts'
 import { createRateLimits } from './auth/rate-limits.ts'
@@ -26,6 +29,7 @@ import { createApp } from './http/app.ts'
 import { readCertificate, watchCertificate } from './http/certificate.ts'
 import { createClientAddress } from './http/client-address.ts'
 import { closeError } from './http/close-codes.ts'
+import { createSightings } from './http/sightings.ts'
 import { createServer } from './http/server.ts'
 import { createWebSocketServer } from './http/sockets.ts'
 import { loadStaticFiles } from './http/static-files.ts'
@@ -213,6 +217,7 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       random: () => Buffer.from(randomBytes(4)).readUInt32BE() / 2 ** 32,
     })
     const presence = createPresence({ node, registry, clock })
+    const sightings = createSightings({ randomBytes, addressOf })
     const app = createApp({
       listener: webSockets,
       addressOf,
@@ -220,6 +225,7 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       staticFiles: await loadStaticFiles(webRoot),
       isReady: () => ready,
       api: [
+        sightings.routes,
         createAuthRoutes({
           sessions,
           bridge: { peer, name: config.name, version, guests: config.guests },
@@ -316,6 +322,19 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
         relayLimits,
         relayAddresses: () => addresses.relayAddresses(),
         describe: () => ({ url, peer, version }),
+        sightings,
+        diagnose: async () => ({
+          settings: plainSettings(config),
+          url,
+          peer,
+          version,
+          port,
+          p2pPort: tcpAddresses().map((address) => Number(address.getComponents()[1]?.value))[0],
+          webTransport: describeWebTransport(webTransports?.port),
+          stunPorts,
+          addresses: addresses.relayAddresses(),
+          processLimits: await readFile('/proc/self/limits', 'utf8').catch(() => undefined),
+        }),
       }),
     }
   }

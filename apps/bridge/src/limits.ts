@@ -124,6 +124,11 @@ export const CONTROL_TIMEOUT_MS = 5 * SECOND
 /** `footbridge peers --watch` processes at once; each holds a socket and a listener. */
 export const MAX_CONTROL_WATCHERS = 16
 
+/** Requests that `footbridge doctor` may be waiting for at once. */
+export const MAX_SIGHTINGS = 16
+/** How long the token lives with which `footbridge doctor` logs in once; housekeeping forgets it afterwards. */
+export const DOCTOR_TOKEN_LIFE_MS = 5 * MINUTE
+
 /** Stopping. */
 
 /** Leaves three of STOP_DEADLINE_MS for sockets to close and the store to be written. */

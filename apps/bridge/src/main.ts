@@ -80,6 +80,7 @@ const console: Console = {
   clock: Date.now,
   randomBytes: (length) => randomBytes(length),
   version: readVersion(),
+  nodeVersion: process.versions.node,
   stopRequested,
 }
 

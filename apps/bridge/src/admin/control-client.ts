@@ -10,6 +10,7 @@ import type { TokenOptions } from '../auth/tokens.ts'
 import { CONTROL_TIMEOUT_MS } from '../limits.ts'
 import type { LimitChanges } from '../relay-limits.ts'
 import type { BridgeLimits } from '../relay/relay.ts'
+import type { Diagnosis } from './diagnosis.ts'
 import type { StatusSummary } from './status-summary.ts'
 import type { PeerSummary, TokenSummary } from './token-summary.ts'
 
@@ -23,6 +24,10 @@ export interface ControlClient {
   changeLimits(scope: keyof BridgeLimits, changes: LimitChanges): Promise<BridgeLimits>
   status(): Promise<StatusSummary>
   revokeToken(id: string): Promise<void>
+  diagnose(): Promise<Diagnosis>
+  openSighting(): Promise<{ id: string }>
+  takeSighting<Sighting>(id: string): Promise<{ sighting: Sighting | null }>
+  createDoctorToken(): Promise<{ token: string; id: string }>
   listPeers(): Promise<PeerSummary[]>
   /** All sessions now and after every change, until the bridge stops. */
   watchPeers(): AsyncIterable<PeerSummary[]>
@@ -63,6 +68,10 @@ export function createControlClient(path: string): ControlClient {
     changeLimits: (scope, changes) => ask('POST', `/limits/${scope}`, changes),
     status: () => ask('GET', '/status'),
     revokeToken: (id) => ask('POST', `/tokens/${encodeURIComponent(id)}/revoke`),
+    diagnose: () => ask('GET', '/diagnosis'),
+    openSighting: () => ask('POST', '/sightings'),
+    takeSighting: (id) => ask('GET', `/sightings/${id}`),
+    createDoctorToken: () => ask('POST', '/doctor-tokens'),
     listPeers: () => ask('GET', '/peers'),
     async *watchPeers() {
       const response = await open('GET', '/peers/watch')

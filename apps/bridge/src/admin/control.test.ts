@@ -28,7 +28,19 @@ async function open(path: string) {
   const relayLimits = createRelayLimitSettings({ storage })
   const relay = { counters: () => createCounters().read() }
   const describeBridge = () => ({ url: 'http://localhost:8080', peer: 'bridge', version: '0' })
-  const app = createAdminRoutes({ tokens, registry, relay, relayLimits, relayAddresses: () => ['/dns4/bridge'], describe: describeBridge })
+  const doctor = {
+    sightings: { open: () => 'a sighting', take: (id: string) => (id === 'a sighting' ? { client: 'alice' } : undefined) },
+    diagnose: () => Promise.reject(new Error('not asked for here')),
+  }
+  const app = createAdminRoutes({
+    tokens,
+    registry,
+    relay,
+    relayLimits,
+    relayAddresses: () => ['/dns4/bridge'],
+    describe: describeBridge,
+    ...doctor,
+  })
   const server = createControlServer({ app, path })
   await server.start()
   return { registry, tokens, server, client: createControlClient(path) }

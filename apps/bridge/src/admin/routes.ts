@@ -11,6 +11,7 @@ import { MAX_CONTROL_WATCHERS } from '../limits.ts'
 import type { Session } from '../peers/session.ts'
 import type { LimitChanges, RelayLimitSettings } from '../relay-limits.ts'
 import type { Relay } from '../relay/relay.ts'
+import type { Diagnosis } from './diagnosis.ts'
 import { summarizeStatus } from './status-summary.ts'
 import { summarizePeer, summarizeToken, type PeerSummary } from './token-summary.ts'
 
@@ -33,11 +34,14 @@ export interface AdminRoutesDependencies {
   readonly relay: Pick<Relay, 'counters'>
   readonly relayLimits: RelayLimitSettings
   readonly relayAddresses: () => readonly string[]
+  readonly sightings: { open(): string; take(id: string): object | undefined }
+  readonly diagnose: () => Promise<Diagnosis>
   /** Asked at each request, because the port may be the system's choice. */
   readonly describe: () => { readonly url: string; readonly peer: string; readonly version: string }
 }
 
-export function createAdminRoutes({ tokens, registry, relay, relayLimits, relayAddresses, describe }: AdminRoutesDependencies): Hono {
+export function createAdminRoutes(dependencies: AdminRoutesDependencies): Hono {
+  const { tokens, registry, relay, relayLimits, relayAddresses, sightings, diagnose, describe } = dependencies
   const app = new Hono()
   let watchers = 0
   const listPeers = (): PeerSummary[] => registry.list().map((session) => summarizePeer(session, relayAddresses()))
@@ -83,6 +87,17 @@ export function createAdminRoutes({ tokens, registry, relay, relayLimits, relayA
   })
 
   app.get('/status', (context) => context.json(summarizeStatus({ ...describe(), sessions: registry.list(), counters: relay.counters() })))
+
+  app.get('/diagnosis', async (context) => context.json(await diagnose()))
+
+  app.post('/sightings', (context) => context.json({ id: sightings.open() }, 201))
+
+  app.get('/sightings/:id', (context) => context.json({ sighting: sightings.take(context.req.param('id')) ?? null }))
+
+  app.post('/doctor-tokens', async (context) => {
+    const { token, record } = await tokens.createForDoctor()
+    return context.json({ token, id: record.id }, 201)
+  })
 
   app.get('/peers', (context) => context.json(listPeers()))
 

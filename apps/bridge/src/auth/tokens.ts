@@ -7,6 +7,7 @@ import { formatBridgeToken, BRIDGE_TOKEN_BYTES, type BridgeToken } from '@footbr
 import { FootbridgeError } from '@footbridge/shared/errors'
 import type { DeviceRecord, Storage, TokenLimits, TokenRecord } from '@footbridge/storage/ports'
 import {
+  DOCTOR_TOKEN_LIFE_MS,
   FIRST_TOKEN_MAX_DEVICES,
   GUEST_BYTES_PER_DAY,
   GUEST_BYTES_PER_SECOND,
@@ -68,6 +69,8 @@ export interface Tokens {
   ensureFirst(): Promise<CreatedToken | undefined>
   /** @throws FootbridgeError `guests_full`. */
   createGuest(): Promise<TokenRecord>
+  /** For `footbridge doctor`: one device, five minutes, forgotten as guests are. */
+  createForDoctor(): Promise<CreatedToken>
   /** Forgets expired guests. @returns how many. */
   prune(): Promise<number>
 }
@@ -185,6 +188,8 @@ export function createTokens({ storage, clock, randomBytes, onRevoked, onLimited
         }
         return (await insert(options, true)).record
       }),
+
+    createForDoctor: () => insert({ label: 'footbridge doctor', expiresAt: clock() + DOCTOR_TOKEN_LIFE_MS, maxDevices: 1 }, true),
 
     prune: () => storage.tokens.removeExpiredGuests(clock()),
   }

@@ -14,6 +14,7 @@ export interface Console {
   readonly clock: () => number
   readonly randomBytes: (length: number) => Uint8Array
   readonly version: string
+  readonly nodeVersion: string
   /** Resolves with the signal's name when the person or the system asks to stop. */
   readonly stopRequested: Promise<string>
 }

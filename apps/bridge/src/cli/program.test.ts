@@ -114,6 +114,23 @@ describe('tokens without a bridge', () => {
   })
 })
 
+describe('the doctor without a bridge', () => {
+  it('checks what it can, and ends with 1 only if there is an error', { timeout: 30_000 }, async () => {
+    const dataDir = join(folder, 'doctor')
+    const healthy = await footbridge(['doctor', '--json', '--wt-port', 'off', '--data-dir', dataDir])
+    const { errors, findings } = JSON.parse(healthy.out) as { errors: number; findings: { id: string; state: string }[] }
+    expect(findings).toContainEqual(expect.objectContaining({ id: 'running', state: 'unknown' }))
+    expect([healthy.code, healthy.err]).toEqual([errors === 0 ? 0 : 1, ''])
+    const certificate = ['--tls-cert', '/nowhere', '--tls-key', '/nowhere']
+    const ill = await footbridge(['doctor', '--data-dir', dataDir, ...certificate])
+    expect(ill.code).toBe(1)
+    expect(ill.out).toMatch(
+      /Certificate\n {2}✗ files +\/nowhere or \/nowhere cannot be used: ENOENT.*\n +→ give PEM files that this user may read\n/,
+    )
+    expect(ill.out).toMatch(/\n[1-9] errors?, /)
+  })
+})
+
 describe('limits without a bridge', () => {
   it('are shown, changed, and kept', { timeout: 30_000 }, async () => {
     const data = ['--data-dir', mkdtempSync(join(folder, 'limits-'))]

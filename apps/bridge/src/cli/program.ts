@@ -5,6 +5,7 @@ import { Command, CommanderError, Option } from 'commander'
 import type { DestinationStream } from 'pino'
 import { readConfig, SETTINGS, type Config, type Flags, type SettingName } from '../config.ts'
 import type { Console } from './console.ts'
+import type { DoctorFlags } from './doctor-command.ts'
 import { limitsCommand, setLimitsCommand, type LimitsFlags } from './limits-commands.ts'
 import { peersCommand, type PeersFlags } from './peers-command.ts'
 import { statusCommand } from './status-command.ts'
@@ -30,9 +31,13 @@ export interface ProgramDependencies {
 /** Runs one command. @param args without the program's own name. @returns the exit code; every failure has been told by then. */
 export async function runProgram(args: readonly string[], dependencies: ProgramDependencies): Promise<number> {
   const { console } = dependencies
+  let code = 0
+  const fail = (): void => {
+    code = 1
+  }
   try {
-    await createProgram(dependencies).parseAsync([...args], { from: 'user' })
-    return 0
+    await createProgram(dependencies, fail).parseAsync([...args], { from: 'user' })
+    return code
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0
     console.complain(`${explain(error)}\n`)
@@ -61,7 +66,8 @@ function explainUsage(error: CommanderError): string {
   return `footbridge: ${isUnknownCommand ? 'there is no such command' : reason}: see footbridge --help`
 }
 
-function createProgram({ console, openLog }: ProgramDependencies): Command {
+/** @param fail makes the exit code 1 although the command has told all there is to tell. */
+function createProgram({ console, openLog }: ProgramDependencies, fail: () => void): Command {
   const program = new Command('footbridge')
     .description('A person with nothing but a web browser becomes a peer of a libp2p network.')
     .version(console.version, '-v, --version', 'print the version')
@@ -138,6 +144,20 @@ function createProgram({ console, openLog }: ProgramDependencies): Command {
     (_flags, command: Command) => statusCommand(configOf(command), console, isJson(command)),
   )
 
+  const doctor = program
+    .command('doctor')
+    .description('check this bridge: ports, addresses, certificate, time, proxy, machine, each with what to do; exit code 1 on errors')
+  for (const name of Object.keys(SETTINGS) as SettingName[]) addSetting(doctor, name)
+  doctor
+    .option('--time-server <host>', 'compare the clock with this SNTP server; nobody is asked unless named')
+    .option('--json', 'print JSON and nothing else')
+    .action(async (_flags, command: Command) => {
+      const config = configOf(command)
+      // libp2p, as for start.
+      const { doctorCommand } = await import('./doctor-command.ts')
+      if (!(await doctorCommand(config, console, command.opts<DoctorFlags>(), isJson(command)))) fail()
+    })
+
   const limits = program.command('limits').description('what one peer, one address and the whole bridge may use of the relay')
   add(limits, 'show', 'the limits in force (the default)', true).action((_flags, command: Command) =>
     limitsCommand(configOf(command), console, isJson(command)),
@@ -175,6 +195,7 @@ function formatSettings(): string {
     '  footbridge limits set bridge --rate 50MB/s',
     '  footbridge status',
     '  footbridge peers --watch',
+    '  footbridge doctor --time-server pool.ntp.org',
     '',
     'footbridge start --help lists every setting with its default and reason.',
   ].join('\n')

@@ -100,7 +100,7 @@ export function parseBinding(packet: Uint8Array): BindingMessage | undefined {
 /** @param software may be as long as wanted: a request as long as its answer is answered at once. */
 export function encodeBindingRequest(transactionId: Uint8Array, software?: string): Uint8Array {
   const name = software === undefined ? [] : [attribute(ATTRIBUTE.software, new TextEncoder().encode(software))]
-  return encode('request', transactionId, name, true)
+  return encode(TYPES.request, transactionId, name, true)
 }
 
 /** Where the request came from: 32 bytes for IPv4, 44 for IPv6, 8 more with a fingerprint, which it has if the request had one. */
@@ -111,7 +111,7 @@ export function encodeMappedAddress({ transactionId, hasFingerprint }: Asked, so
   value[1] = bytes.length === 4 ? 1 : 2
   value.writeUInt16BE(source.port ^ (MAGIC_COOKIE >>> 16), 2)
   for (const [index, byte] of bytes.entries()) value[4 + index] = byte ^ (mask[index] ?? 0)
-  return encode('success', transactionId, [attribute(ATTRIBUTE.xorMappedAddress, value)], hasFingerprint)
+  return encode(TYPES.success, transactionId, [attribute(ATTRIBUTE.xorMappedAddress, value)], hasFingerprint)
 }
 
 /** Error 420, naming what was not understood; without a phrase, because it would be longer than what was asked. */
@@ -119,17 +119,36 @@ export function encodeUnknownAttributes({ transactionId, hasFingerprint }: Asked
   const named = Buffer.alloc(types.length * 2)
   for (const [index, type] of types.entries()) named.writeUInt16BE(type, index * 2)
   const attributes = [attribute(ATTRIBUTE.errorCode, Uint8Array.of(0, 0, 4, 20)), attribute(ATTRIBUTE.unknownAttributes, named)]
-  return encode('error', transactionId, attributes, hasFingerprint)
+  return encode(TYPES.error, transactionId, attributes, hasFingerprint)
+}
+
+/** Those of a sound message without its fingerprint being looked at, for messages other than Binding; undefined for what is none. */
+export function attributesOf(packet: Uint8Array): { readonly type: number; readonly value: Uint8Array }[] | undefined {
+  if (!isStun(packet) || view(packet).getUint16(2) !== packet.length - HEADER_BYTES) return undefined
+  const attributes: { type: number; value: Uint8Array }[] = []
+  for (let offset = HEADER_BYTES; offset < packet.length;) {
+    if (offset + 4 > packet.length) return undefined
+    const [type, length] = [view(packet).getUint16(offset), view(packet).getUint16(offset + 2)]
+    if (offset + 4 + length > packet.length) return undefined
+    attributes.push({ type, value: packet.subarray(offset + 4, offset + 4 + length) })
+    offset += 4 + padded(length)
+  }
+  return attributes
+}
+
+/** Of any type and method. */
+export function encodeMessage(type: number, transactionId: Uint8Array, attributes: readonly Uint8Array[]): Uint8Array {
+  return encode(type, transactionId, attributes, false)
 }
 
 type Asked = Pick<BindingMessage, 'transactionId' | 'hasFingerprint'>
 
 const cookieBytes = Buffer.of(0x21, 0x12, 0xa4, 0x42)
 
-function encode(kind: BindingKind, transactionId: Uint8Array, attributes: readonly Uint8Array[], withFingerprint: boolean): Uint8Array {
+function encode(type: number, transactionId: Uint8Array, attributes: readonly Uint8Array[], withFingerprint: boolean): Uint8Array {
   if (transactionId.length !== 12) throw new RangeError('a transaction id has 12 bytes')
   const message = Buffer.concat([Buffer.alloc(4), cookieBytes, transactionId, ...attributes, Buffer.alloc(withFingerprint ? 8 : 0)])
-  message.writeUInt16BE(TYPES[kind], 0)
+  message.writeUInt16BE(type, 0)
   message.writeUInt16BE(message.length - HEADER_BYTES, 2)
   if (!withFingerprint) return message
   const end = message.length - 8
@@ -139,7 +158,8 @@ function encode(kind: BindingKind, transactionId: Uint8Array, attributes: readon
   return message
 }
 
-function attribute(type: number, value: Uint8Array): Uint8Array {
+/** With the zeros that bring it to a multiple of four. */
+export function attribute(type: number, value: Uint8Array): Uint8Array {
   const bytes = Buffer.alloc(4 + padded(value.length))
   bytes.writeUInt16BE(type, 0)
   bytes.writeUInt16BE(value.length, 2)
