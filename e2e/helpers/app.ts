@@ -47,8 +47,8 @@ export class App {
   }
 
   /** Waits until this device is reachable through its bridge. */
-  async online(): Promise<void> {
-    await expect(this.hop('online')).toBeVisible()
+  async online(timeout?: number): Promise<void> {
+    await expect(this.hop('online')).toBeVisible(timeout === undefined ? {} : { timeout })
   }
 
   /** The sign of the first hop, saying `state`; `online` is any of the three that can be. */
@@ -71,9 +71,16 @@ export class App {
       .filter({ has: this.page.getByRole('link', { name }) })
   }
 
+  /** Somebody in the list who has so many messages that were not read. */
+  unread(name: string, count: number): Locator {
+    return this.row(name).locator('.unread', { hasText: new RegExp(`^${count}$`) })
+  }
+
   async open(name: string | RegExp): Promise<void> {
     await this.row(name).getByRole('link', { name }).click()
-    await expect(this.composer).toBeVisible()
+    // Of this conversation: another may have been open, and stays for a moment.
+    const to = typeof name === 'string' ? words('message_to', { name }) : pattern('message_to')
+    await expect(this.page.getByRole('textbox', { name: to })).toBeVisible()
   }
 
   get composer(): Locator {

@@ -16,11 +16,14 @@ const SETUP = [
   'ip route add default via 10.9.0.2 dev v0',
 ].join(' && ')
 
+/** Whether this user on this machine may make network namespaces and links. */
+export function canMakeNamespaces(): boolean {
+  return spawnSync('unshare', ['--net', 'sh', '-c', SETUP], { stdio: 'ignore' }).status === 0
+}
+
 /** `command`, wrapped so that it runs in a fresh namespace; unchanged where that is not possible. */
 export function inNamespace(command: readonly string[]): readonly string[] {
-  const wrapped = ['unshare', '--net', 'sh', '-c', `${SETUP} && exec "$@"`, 'sh']
-  const probe = spawnSync(wrapped[0] ?? '', [...wrapped.slice(1), 'true'], { stdio: 'ignore' })
-  return probe.status === 0 ? [...wrapped, ...command] : command
+  return canMakeNamespaces() ? ['unshare', '--net', 'sh', '-c', `${SETUP} && exec "$@"`, 'sh', ...command] : command
 }
 
 /** Journeys wait for processes more than they compute; still, two browsers with libp2p fill a core. */

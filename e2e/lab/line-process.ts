@@ -1,0 +1,31 @@
+/**
+ * The line holder: every frame between a router and the core is with it for as long as the line is, and some are lost. Its argument is JSON, a line for each
+ * VXLAN number of a router's end; it prints one event when it listens.
+ */
+import { createSocket } from 'node:dgram'
+import { LINE_ENDS_ADDRESS, LINE_HOLDER_ADDRESS, LINE_PORT } from './commands.ts'
+
+export interface Line {
+  readonly delayMs: number
+  readonly lossPercent: number
+}
+
+/** Frames on their way, over all lines: 250 Mbit/s for 40 ms. More are lost, as in a full queue. */
+const MAX_WAITING = 2_000
+/** Of the VXLAN number in its header, which has three bytes; the last bit tells the two ends of a line from each other. */
+const ID_OFFSET = 4
+
+const lines = new Map(Object.entries(JSON.parse(process.argv[2] ?? '{}') as Record<string, Line>).map(([id, line]) => [Number(id), line]))
+let waiting = 0
+const socket = createSocket({ type: 'udp4', recvBufferSize: 8 << 20, sendBufferSize: 8 << 20 })
+socket.on('message', (frame) => {
+  const line = lines.get(frame.readUIntBE(ID_OFFSET, 3) & ~1)
+  if (line === undefined || waiting >= MAX_WAITING || Math.random() * 100 < line.lossPercent) return
+  frame[ID_OFFSET + 2]! ^= 1
+  waiting++
+  setTimeout(() => {
+    waiting--
+    socket.send(frame, LINE_PORT, LINE_ENDS_ADDRESS)
+  }, line.delayMs)
+})
+socket.bind(LINE_PORT, LINE_HOLDER_ADDRESS, () => process.stdout.write('{"event":"ready"}\n'))

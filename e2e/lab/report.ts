@@ -1,0 +1,51 @@
+/** What the lab prints: a table for a person, or one JSON object a line. */
+import { CUTS_SECONDS, type Cell } from './talks.ts'
+
+export interface Report {
+  /** Progress, to standard error. */
+  note(line: string): void
+  wrong(sentence: string): void
+  cells(cells: readonly Cell[]): void
+  end(failed: number): void
+}
+
+export function createReport(json: boolean): Report {
+  const startedAt = performance.now()
+  const print = (line: string): void => void process.stdout.write(`${line}\n`)
+  return {
+    note: (line) => void process.stderr.write(`${((performance.now() - startedAt) / 1000).toFixed(0).padStart(4)} s  ${line}\n`),
+    wrong: (sentence) => print(json ? JSON.stringify({ kind: 'wrong', sentence }) : `FAIL  ${sentence}`),
+    cells(cells) {
+      if (json) {
+        for (const cell of cells) print(JSON.stringify({ kind: 'cell', ...rounded(cell) }))
+        return
+      }
+      const head = ['alice', 'bob', 'first hops', 'path', 'first message', ...CUTS_SECONDS.map((seconds) => `after ${seconds} s`)]
+      const rows = cells.map((cell) => [
+        cell.alice,
+        cell.bob,
+        `${cell.aliceHop}, ${cell.bobHop}`,
+        cell.path ?? 'none',
+        ms(cell.firstMessageMs),
+        ...cell.recoveryMs.map(ms),
+      ])
+      const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)))
+      for (const [index, row] of [head, ...rows].entries()) {
+        const cell = cells[index - 1]
+        print(
+          `${cell === undefined || cell.wrong.length === 0 ? '    ' : 'FAIL'}  ${row.map((text, column) => text.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd(),
+        )
+        for (const sentence of cell?.wrong ?? []) print(`        ${sentence}`)
+      }
+    },
+    end: (failed) =>
+      print(json ? JSON.stringify({ kind: 'result', failed }) : failed === 0 ? 'every cell is as it has to be' : `${failed} failed`),
+  }
+}
+
+const ms = (value: number | undefined): string => (value === undefined ? 'never' : `${Math.round(value)} ms`)
+
+function rounded(cell: Cell): object {
+  const round = (value: number | undefined): number | undefined => (value === undefined ? undefined : Math.round(value))
+  return { ...cell, firstMessageMs: round(cell.firstMessageMs), recoveryMs: cell.recoveryMs.map((value) => round(value) ?? null) }
+}
