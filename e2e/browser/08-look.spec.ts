@@ -1,34 +1,13 @@
 /**
  * How it looks: every screen, on a phone and a desk, by day and night, with nothing for axe to find. The screenshots are attached to the report.
  */
-import AxeBuilder from '@axe-core/playwright'
 import type { Page } from '@playwright/test'
 import { gzipSync } from 'node:zlib'
 import { App } from '../helpers/app.ts'
 import { createToken } from '../helpers/cli.ts'
+import { look } from '../helpers/look.ts'
 import { words } from '../helpers/words.ts'
 import { expect, test } from './fixtures.ts'
-
-const LOOKS = [
-  { name: 'phone, light', viewport: { width: 390, height: 844 }, colorScheme: 'light' },
-  { name: 'phone, dark', viewport: { width: 390, height: 844 }, colorScheme: 'dark' },
-  { name: 'desktop, light', viewport: { width: 1280, height: 800 }, colorScheme: 'light' },
-  { name: 'desktop, dark', viewport: { width: 1280, height: 800 }, colorScheme: 'dark' },
-] as const
-
-/** Looks at the page in all four ways. */
-async function look(page: Page, screen: string): Promise<void> {
-  for (const { name, viewport, colorScheme } of LOOKS) {
-    await page.setViewportSize(viewport)
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-    await test.info().attach(`${screen}, ${name}`, { body: await page.screenshot(), contentType: 'image/png' })
-    const { violations } = await new AxeBuilder({ page }).analyze()
-    const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(' | ')}`)
-    expect.soft(found, `${screen}, ${name}`).toEqual([])
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
-    expect.soft(overflow, `${screen}, ${name}: scrolls sideways`).toBeLessThanOrEqual(0)
-  }
-}
 
 test('arriving: the field, a refusal, a first name', async ({ page, bridge }) => {
   const app = new App(page)

@@ -9,6 +9,7 @@ import { App } from '../helpers/app.ts'
 import { CheckUpOf } from '../helpers/check-up.ts'
 import { findChromium } from '../helpers/chromium.ts'
 import { createToken, listPeers } from '../helpers/cli.ts'
+import { look } from '../helpers/look.ts'
 import { openFarNetwork } from '../helpers/far-network.ts'
 import { startBridge } from '../helpers/start-bridge.ts'
 import { pattern, words } from '../helpers/words.ts'
@@ -137,6 +138,8 @@ test('with the bridge gone, the banner leads to a check-up that says so', async 
   await checkUp.expectMark('hop_websocket', 'check_mark_broken')
   await checkUp.expectMark('check_of_storage', 'check_mark_works')
   expect(await checkUp.text()).toContain(words('verdict_no_bridge'))
+  await checkUp.unfold('check_of_bridge')
+  await look(alice.page, 'check-up, bridge gone')
 })
 
 test('offline, it says that the device has no network, and looks at what needs none', async ({ person }) => {
@@ -187,4 +190,5 @@ test('a login that fails leads to a check-up, which tells a page of the network 
   await expect(checkUp.verdict).toContainText(words('verdict_portal'))
   await expect(checkUp.verdict).toContainText(words('advice_open_portal'))
   await checkUp.expectMark('check_of_bridge', 'check_mark_broken')
+  await look(page, 'check-up over arrive')
 })

@@ -39,6 +39,11 @@ export class CheckUpOf {
       .first()
   }
 
+  /** Shows the figures behind a line. */
+  async unfold(title: string): Promise<void> {
+    await this.line(title).getByText(words(title), { exact: true }).click()
+  }
+
   async expectMark(title: string, mark: CheckMark): Promise<void> {
     await expect(this.line(title)).toContainText(words(mark))
   }

@@ -125,7 +125,7 @@ test.each<Row>([
     'a bridge that is gone, never logged in',
     { ...NOTHING, webtransport: noSession, websocket: { state: 'unknown', because: 'no_bridge' }, tunnel: noSession },
     { state: 'not_online', code: undefined },
-    { reach: 'no_bridge', advice: ['wait_or_ask', 'other_network', 'log_in'] },
+    { reach: 'no_bridge', advice: ['wait_or_ask', 'other_network'] },
   ],
   [
     'a good network, not logged in',

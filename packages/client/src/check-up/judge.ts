@@ -103,7 +103,7 @@ function adviceOf(checks: Checks, reach: Reach, link: Link): readonly Advice[] {
     (reach === 'no_bridge' || reach === 'trouble') && 'wait_or_ask',
     (reach === 'no_hop' || reach === 'no_bridge') && 'other_network',
     reach === 'insecure' && 'use_https',
-    link.state !== 'online' && HOPS.some((hop) => isUnknown(checks[hop], 'no_session')) && reach !== 'pending' && 'log_in',
+    reach === 'fast' && link.state !== 'online' && isUnknown(checks.tunnel, 'no_session') && 'log_in',
     clock.state === 'broken' && (clock.reason === 'zone' ? 'set_zone' : 'set_clock'),
     storage.state === 'broken' && (storage.reason === 'full' ? 'free_storage' : 'allow_storage'),
   ]
