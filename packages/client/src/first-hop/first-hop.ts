@@ -113,11 +113,9 @@ export function createFirstHops(parts: FirstHopsParts): FirstHops {
     }
   }
 
-  /** @param only kinds to be raced, all when undefined */
-  const begin = async (firstHops: readonly string[], signal: AbortSignal, only?: readonly HopKind[]): Promise<Running> => {
+  /** @param winner of this network's last race. @param only kinds to be raced, all when undefined */
+  const begin = (firstHops: readonly string[], winner: HopKind | undefined, only?: readonly HopKind[]): Running => {
     const addresses = byKind(firstHops.filter((address) => node.isDialable(address)))
-    const winner = await lastWinner()
-    signal.throwIfAborted()
     const possible = [...addresses.keys()].filter((kind) => (only === undefined || only.includes(kind)) && brake.mayBegin(kind, winner))
     const kinds = startingOrder(possible, winner)
     const race = startRace({
@@ -165,10 +163,10 @@ export function createFirstHops(parts: FirstHopsParts): FirstHops {
     const { signal } = closing
     const known = (await parts.lastSession()) ?? (await addressesAhead(signal))
     bridgePeer ??= known.bridge.peer
-    if (current() !== undefined || prepared !== undefined || dials > 0) return
+    const winner = await lastWinner()
+    if (signal.aborted || current() !== undefined || prepared !== undefined || dials > 0) return
     // A tunnel takes a session.
-    const running = await begin(known.firstHops, signal, ['webtransport', 'websocket'])
-    if (prepared !== undefined || dials > 0) return running.race.callOff(new Error('a dial is underway'))
+    const running = begin(known.firstHops, winner, ['webtransport', 'websocket'])
     prepared = running
     const timer = setTimeout(() => running.race.callOff(new FootbridgeError('timeout', 'nobody answered')), PREPARE_TIMEOUT_MS)
     try {
@@ -206,7 +204,7 @@ export function createFirstHops(parts: FirstHopsParts): FirstHops {
     if (!fresh) await knock(signal)
     const beganAt = steady()
     try {
-      return await runTo(await begin(await addressesOf(session), signal), signal)
+      return await runTo(begin(await addressesOf(session), await lastWinner()), signal)
     } catch (cause) {
       if (signal.aborted && !(cause instanceof AggregateError)) throw new FootbridgeError('aborted', 'the dial was called off', { cause })
       isRefusing = !signal.aborted && steady() - beganAt < REFUSED_WITHIN_MS
@@ -260,7 +258,7 @@ export function createFirstHops(parts: FirstHopsParts): FirstHops {
       }
     },
     async dialBeside(session, kinds, signal) {
-      return runTo(await begin(session.firstHops, signal, kinds), signal)
+      return runTo(begin(session.firstHops, await lastWinner(), kinds), signal)
     },
     moveTo,
     current,

@@ -42,6 +42,8 @@ export function startRace<Link>({ kinds, dial, discard, now }: RaceParts<Link>):
   const ends = new Map<HopKind, AbortController>()
   const errors: HopError[] = []
   const { promise, resolve, reject } = Promise.withResolvers<Win<Link>>()
+  // Who called a race off does not wait for it.
+  promise.catch(() => undefined)
   let timer: ReturnType<typeof setTimeout> | undefined
   let isOver = false
 

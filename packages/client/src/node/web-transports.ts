@@ -1,5 +1,5 @@
 /**
- * The stock WebTransport dialler, loaded with the first dial, with its own muxer taken out (session-muxer.ts says why). What the stock one does well stays:
+ * The stock WebTransport dialler, in a chunk of its own, with its own muxer taken out (session-muxer.ts says why). What the stock one does well stays:
  * the session with the certificates' hashes, Noise on its first stream, the check that the bridge confirms those hashes, and closing a session whose dial
  * was called off.
  * Not here: when to dial (first-hop/).
@@ -15,11 +15,14 @@ type Components = Parameters<ReturnType<typeof webTransport>>[0]
 /** For libp2p's `transports`. Dials nothing where the browser has no WebTransport. */
 export function lazyWebTransports(watched: WatchedMuxers): (components: Components) => Transport {
   return (components) => {
-    let loading: Promise<Transport> | undefined
     const load = async (): Promise<Transport> => {
       const stock = await import('@libp2p/webtransport')
       return stock.webTransport()(components)
     }
+    const isThere = (): boolean => typeof globalThis.WebTransport !== 'undefined'
+    // Now, because a head start that is spent on loading is none.
+    let loading = isThere() ? load() : undefined
+    loading?.catch(() => undefined)
     return {
       [transportSymbol]: true,
       [Symbol.toStringTag]: '@footbridge/webtransport',
