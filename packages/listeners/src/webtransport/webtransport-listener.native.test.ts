@@ -3,6 +3,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
+import { generateKeyPair } from '@libp2p/crypto/keys'
 import { identify } from '@libp2p/identify'
 import type { Connection, ConnectionGater, Libp2p, Stream } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
@@ -12,6 +13,7 @@ import { createLibp2p } from 'libp2p'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { NativeSession } from './binding.ts'
 import { PERIOD_MS } from './certificate-calendar.ts'
+import { startExample } from './example.ts'
 import { hashesOf, nativeBinding, openSession, testDialer } from './test-dialer.ts'
 import { startUdpLine } from './test-udp-line.ts'
 import { createWebTransportListener, type WebTransportListener, type WebTransportListenerLimits } from './webtransport-listener.ts'
@@ -448,6 +450,19 @@ describe('the WebTransport listener', () => {
     socket.close()
     await server.node.start()
     await (await startClient()).dial(server.address())
+  })
+
+  it('C5 the example of the README listens, and its address works after a restart with the same key', async () => {
+    const privateKey = await generateKeyPair('Ed25519')
+    const first = await startExample(privateKey, '/ip4/127.0.0.1/udp/0/quic-v1/webtransport')
+    cleanups.push(() => first.stop())
+    const [address] = first.getMultiaddrs()
+    await (await startClient()).dial(address!)
+    await first.stop()
+    const second = await startExample(privateKey, address!.toString().replace(/\/certhash.*/, ''))
+    cleanups.push(() => second.stop())
+    await (await startClient()).dial(address!)
+    await eventually(() => expect(second.getConnections()).toHaveLength(1))
   })
 
   it('E5 says that its port is taken', async () => {
