@@ -53,7 +53,7 @@ function figuresIn(name: CheckName, checks: Checks, whole: boolean): readonly Fi
     case 'clock': {
       const { skewMs, uncertaintyMs, timeZone } = figuresFrom(checks.clock)
       return [
-        [m.check_figure_skew(), m.check_figure_seconds({ count: (skewMs / 1000).toFixed(1) })],
+        [m.check_figure_skew(), m.check_figure_seconds({ count: (Math.round(skewMs / 100) / 10).toFixed(1).replace('-0.0', '0.0') })],
         [m.check_figure_known(), formatDuration(uncertaintyMs)],
         [m.check_figure_zone(), timeZone],
       ]

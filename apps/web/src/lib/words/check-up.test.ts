@@ -66,7 +66,7 @@ test('a broken hop weighs little while another one works, and much when none doe
 
 test('the text to copy has the verdict, every line with its figures, and the addresses of the person shortened', async () => {
   const text = checkUpText(await found('symmetric'), { bridgeUrl: 'https://bridge.example', userAgent: 'Mozilla/5.0' })
-  expect(text).toContain('because everybody sees you at another address.')
+  expect(text).toContain('because each of them sees you at a different address.')
   expect(text).toContain('[Works] WebSocket: Works. Connected after 61 ms, 18 ms there and back.\n    Address: /dns4/bridge.example')
   expect(text).toContain('Others see you at: 198.51.x.x:41822, 198.51.x.x:9031')
   expect(text).not.toContain('198.51.100.7')
