@@ -5,6 +5,7 @@ export interface Report {
   /** Progress, to standard error. */
   note(line: string): void
   wrong(sentence: string): void
+  skipped(sentence: string): void
   cells(cells: readonly Cell[]): void
   end(failed: number): void
 }
@@ -15,12 +16,26 @@ export function createReport(json: boolean): Report {
   return {
     note: (line) => void process.stderr.write(`${((performance.now() - startedAt) / 1000).toFixed(0).padStart(4)} s  ${line}\n`),
     wrong: (sentence) => print(json ? JSON.stringify({ kind: 'wrong', sentence }) : `FAIL  ${sentence}`),
+    skipped: (sentence) =>
+      print(
+        json
+          ? JSON.stringify({ kind: 'skipped', sentence })
+          : `\n${'*'.repeat(sentence.length)}\n${sentence}\n${'*'.repeat(sentence.length)}\n`,
+      ),
     cells(cells) {
       if (json) {
         for (const cell of cells) print(JSON.stringify({ kind: 'cell', ...rounded(cell) }))
         return
       }
-      const head = ['alice', 'bob', 'first hops', 'path', 'first message', ...CUTS_SECONDS.map((seconds) => `after ${seconds} s`)]
+      const head = [
+        'alice',
+        'bob',
+        'first hops',
+        'path',
+        'first message',
+        ...CUTS_SECONDS.map((seconds) => `after ${seconds} s`),
+        'path in the end',
+      ]
       const rows = cells.map((cell) => [
         cell.alice,
         cell.bob,
@@ -28,6 +43,7 @@ export function createReport(json: boolean): Report {
         cell.path ?? 'none',
         ms(cell.firstMessageMs),
         ...cell.recoveryMs.map(ms),
+        cell.pathInTheEnd ?? 'none',
       ])
       const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)))
       for (const [index, row] of [head, ...rows].entries()) {

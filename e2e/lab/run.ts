@@ -5,7 +5,6 @@
  */
 import { parseArgs } from 'node:util'
 import { writeFileSync } from 'node:fs'
-import { canMakeNamespaces } from '../helpers/namespace.ts'
 import { prepareBrowser } from '../bench/prepare-browser.ts'
 import { startLabBridge } from './bridge.ts'
 import { chooseNetworks, type Network } from './networks.ts'
@@ -16,6 +15,7 @@ import { isAlive, runsHere, sweep } from './sweep.ts'
 import { talk } from './talks.ts'
 import { ensureTools } from './tools.ts'
 import { openWorld, type World } from './world.ts'
+import { whyNotHere } from './where.ts'
 
 const { values } = parseArgs({
   options: {
@@ -39,21 +39,36 @@ const { values } = parseArgs({
 const report = createReport(values.json)
 const count = (counts: object): void => void (values.report !== undefined && writeFileSync(values.report, JSON.stringify(counts)))
 
-if (!canMakeNamespaces()) {
-  const reason = 'SKIPPED: the NAT lab needs network namespaces, which this user on this machine may not make; nothing of it was tried'
-  report.wrong(reason)
-  count({ passed: 0, failed: 0, skipped: reason })
+const reason = whyNotHere()
+if (reason !== undefined) {
+  report.skipped(`SKIPPED: ${reason}; nothing of the NAT lab was tried`)
+  count({ passed: 0, failed: 0, skipped: `SKIPPED: ${reason}` })
 } else {
   for (const run of runsHere()) if (!isAlive(run) && run !== process.pid) sweep(run)
   if (!values.down) await runLab(described())
 }
 
+/** @throws never: what cannot be meant ends the process with a sentence. */
 function described(): readonly Network[] {
-  return chooseNetworks(values.only?.split(',')).map((network) => ({
-    ...network,
-    lossPercent: Number(values.loss),
-    delayMs: values.delay === undefined ? network.delayMs : Number(values.delay),
-  }))
+  const number = (name: 'loss' | 'delay', text: string, most: number): number => {
+    const value = Number(text)
+    if (!/^\d+(\.\d+)?$/.test(text) || value > most) refuse(`--${name} ${text} must be a number from 0 to ${most}`)
+    return value
+  }
+  try {
+    return chooseNetworks(values.only?.split(',')).map((network) => ({
+      ...network,
+      lossPercent: number('loss', values.loss, 50),
+      delayMs: values.delay === undefined ? network.delayMs : number('delay', values.delay, 2_000),
+    }))
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function refuse(sentence: string): never {
+  process.stderr.write(`${sentence}\n`)
+  process.exit(2)
 }
 
 async function runLab(networks: readonly Network[]): Promise<void> {
