@@ -27,8 +27,8 @@ export interface ServerPoolOptions {
   readonly onError: (error: unknown) => void
 }
 
-/** Free servers that are kept for the next rush: what a school sends when the bell rings. */
-const MAX_FREE = 64
+/** Free servers that are kept for the next rush, 36 MB of them: as many as there are handshakes at once, because ending one costs a handshake too. */
+const MAX_FREE = 256
 
 export function createServerPool({ binding, onRequest, onError }: ServerPoolOptions): ServerPool {
   const taken = new Map<number, SessionServer>()

@@ -35,7 +35,8 @@ export const DEFAULT_WEBTRANSPORT_LIMITS: WebTransportListenerLimits = {
   maxFlows: 6_000,
   // A whole school sits behind one address.
   maxFlowsPerAddress: 2_000,
-  maxPendingFlows: 512,
+  // Each has a native server for itself meanwhile (server-pool.ts). A handshake takes a few round trips, and who finds no place asks again within a second.
+  maxPendingFlows: 256,
   maxPendingFlowsPerAddress: 64,
   pendingFlowMs: 10_000,
   idleFlowMs: 45_000,
