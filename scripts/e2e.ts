@@ -7,6 +7,7 @@ import { ENGINES, isEngine } from '../e2e/engines/engines.ts'
 import { ensureEngines } from '../e2e/engines/ensure.ts'
 import { leftOut } from '../e2e/engines/left-out.ts'
 import { inNamespace } from '../e2e/helpers/namespace.ts'
+import { ensureProxies } from '../e2e/helpers/proxies.ts'
 import { nativeNode } from './newer-glibc.ts'
 import { pinnedEnv, root } from './steps.ts'
 
@@ -14,6 +15,7 @@ const { browser, args } = readArguments(process.argv.slice(2))
 const engines = isEngine(browser) ? [browser] : ENGINES
 // What the journeys need from outside is fetched before they are in a network of their own.
 nativeNode()
+ensureProxies(['turnserver', 'nft'])
 const env = pinnedEnv(ensureEngines(engines))
 const build = spawnSync('node', ['scripts/build-when-stale.ts'], { cwd: root, stdio: 'inherit', env })
 if (build.status === 0) {
