@@ -10,11 +10,16 @@ import { CORE_RULES, rulesFor } from './rules.ts'
 /** Between the lines' ends and their holder, seen by no one else. */
 export const LINE_ENDS_ADDRESS = '10.255.255.1'
 export const LINE_HOLDER_ADDRESS = '10.255.255.2'
-export const LINE_PORT = 4789
+const FIRST_LINE_PORT = 4800
 
 /** The VXLAN number of a line's end at the router; the core's is one more. */
-export function lineIdOf(site: Pick<Site, 'number'>): number {
+function lineIdOf(site: Pick<Site, 'number'>): number {
   return site.number * 2
+}
+
+/** Of its own for each line, so that a burst on one fills no other's queue in the kernel. */
+export function linePortOf(site: Pick<Site, 'number'>): number {
+  return FIRST_LINE_PORT + site.number
 }
 
 export function buildCommands(layout: Layout): readonly string[] {
@@ -56,10 +61,10 @@ function lineSpace({ lineEnds, lineHolder }: Layout): readonly string[] {
   ]
 }
 
-function lineEnd(lineEnds: string, id: number, to: string, as: string): readonly string[] {
+function lineEnd(lineEnds: string, id: number, port: number, to: string, as: string): readonly string[] {
   const device = `v${id}`
   return [
-    `ip -n ${lineEnds} link add name ${device} type vxlan id ${id} local ${LINE_ENDS_ADDRESS} remote ${LINE_HOLDER_ADDRESS} dstport ${LINE_PORT} nolearning`,
+    `ip -n ${lineEnds} link add name ${device} type vxlan id ${id} local ${LINE_ENDS_ADDRESS} remote ${LINE_HOLDER_ADDRESS} dstport ${port} nolearning`,
     `ip netns exec ${lineEnds} ethtool -K ${device} tx off tso off gso off gro off >/dev/null`,
     `ip -n ${lineEnds} link set ${device} netns ${to} name ${as}`,
     `ip -n ${to} link set ${as} up`,
@@ -80,8 +85,8 @@ function server(core: string, host: Host, device: string, coreAddress: string): 
 function siteCommands({ core, lineEnds }: Layout, site: Site): readonly string[] {
   const { router, routerAddress, coreAddress, line, lan, network } = site
   return [
-    ...lineEnd(lineEnds, lineIdOf(site), router, 'wan'),
-    ...lineEnd(lineEnds, lineIdOf(site) + 1, core, line),
+    ...lineEnd(lineEnds, lineIdOf(site), linePortOf(site), router, 'wan'),
+    ...lineEnd(lineEnds, lineIdOf(site) + 1, linePortOf(site), core, line),
     `ip -n ${core} addr add ${coreAddress}/24 dev ${line}`,
     `ip -n ${router} addr add ${routerAddress}/24 dev wan`,
     `ip -n ${router} route add default via ${coreAddress}`,

@@ -36,6 +36,7 @@ export interface ProbeFacts {
 }
 
 const WAIT_MS = 3_000
+const BATCH = 20
 const task = JSON.parse(process.argv[2] ?? '') as ProbeTask
 const [udp, tcp, web] = await Promise.all([askUdp(task), askTcp(task), askWeb(task)])
 // Sockets that nobody answers would keep it from ending.
@@ -71,9 +72,11 @@ async function askUdp({ landmark, datagrams }: ProbeTask): Promise<ProbeFacts['u
     const stranger = await askStranger(landmark[0])
     for (let number = 10; number < 10 + datagrams; number++) {
       ask(landmark[0], { number, fromOther: false })
-      if (number % 20 === 0) await pause(2)
+      // A few at a time, or it is queues on a busy machine that lose them. Where the line loses some, a batch waits to the end.
+      const deadline = performance.now() + WAIT_MS / 6
+      while (number % BATCH === 0 && missing(answers, number) > 0 && performance.now() < deadline) await pause(5)
     }
-    if (datagrams > 0) await pause(WAIT_MS / 3)
+    if (missing(answers, 9 + datagrams) > 0) await pause(WAIT_MS / 3)
     const back = [...answers.keys()].filter((number) => number >= 10).length
     return {
       ports: [seen[0].port, seen[1].port],
@@ -84,6 +87,11 @@ async function askUdp({ landmark, datagrams }: ProbeTask): Promise<ProbeFacts['u
   } finally {
     socket.close()
   }
+}
+
+/** How many of those up to this one have no answer. */
+function missing(answers: ReadonlyMap<number, Answer>, last: number): number {
+  return last - 9 - [...answers.keys()].filter((number) => number >= 10).length
 }
 
 /** Whether this machine itself has the address. */

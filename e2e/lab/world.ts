@@ -7,7 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Child } from '../helpers/child.ts'
 import { makeCertificates, type Certificates } from './certificates.ts'
-import { buildCommands, lineIdOf } from './commands.ts'
+import { buildCommands, linePortOf } from './commands.ts'
 import { BRIDGE_NAME, bridgeSeenFrom, hostsOf, layOut, PROXY_PORT, type Layout, type Site } from './layout.ts'
 import type { Line } from './line-process.ts'
 import type { Network } from './networks.ts'
@@ -56,7 +56,7 @@ export async function openWorld(networks: readonly Network[], run: number): Prom
     writeHosts(layout)
     execFileSync('sh', ['-e'], { input: buildCommands(layout).join('\n'), stdio: ['pipe', 'pipe', 'inherit'] })
     const lines: Record<number, Line> = {}
-    for (const site of layout.sites) lines[lineIdOf(site)] = { delayMs: site.network.delayMs, lossPercent: site.network.lossPercent }
+    for (const site of layout.sites) lines[linePortOf(site)] = { delayMs: site.network.delayMs, lossPercent: site.network.lossPercent }
     const { landmark } = layout
     await Promise.all([
       start(layout.lineHolder, ['node', 'e2e/lab/line-process.ts', JSON.stringify(lines)]).event('ready'),
