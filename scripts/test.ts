@@ -3,7 +3,7 @@
  * browsers of three engines against a real bridge. Ends in one line with the sum; anything that failed, or never ran, makes the exit code 1.
  */
 import { checks, countVitest } from './checks.ts'
-import { ENGINES, type Engine } from '../e2e/engines/engines.ts'
+import { ENGINES, isEngine, type Engine } from '../e2e/engines/engines.ts'
 import { ensureEngines } from '../e2e/engines/ensure.ts'
 import { leftOut } from '../e2e/engines/left-out.ts'
 import { inNamespace } from '../e2e/helpers/namespace.ts'
@@ -29,7 +29,7 @@ const webTransport: Step = {
   count: countVitest,
 }
 const linksFuzz: Step = { name: 'links, 50 000 bad inputs', command: ['vitest', 'run', 'links/src/fuzz'], env: { FUZZ_INPUTS: '50000' } }
-const journeys = (project: Engine, name: string): Step => ({
+const journeys = (project: Engine | 'pairs', name: string): Step => ({
   name: `journeys ${name}`,
   command: inNamespace(['playwright', 'test', '--config', 'e2e/playwright.config.ts', `--project=${project}`, '--reporter=list,json']),
   env: { ...found, PLAYWRIGHT_JSON_OUTPUT_NAME: '{report}' },
@@ -40,6 +40,7 @@ const inBrowsers: readonly Step[] = [
   journeys('chromium', 'in Chromium'),
   journeys('firefox', 'in Firefox'),
   journeys('webkit', 'in WebKit'),
+  journeys('pairs', 'between engines'),
 ]
 
 const lab: Step = {
@@ -62,7 +63,7 @@ for (const [steps, concurrency] of [
 }
 report(total)
 
-function countPlaywright(json: string, project: Engine): Count {
+function countPlaywright(json: string, project: Engine | 'pairs'): Count {
   const { stats, errors } = JSON.parse(json) as {
     stats: { expected: number; unexpected: number; flaky: number; skipped: number }
     errors: unknown[]
@@ -72,7 +73,7 @@ function countPlaywright(json: string, project: Engine): Count {
     failed: stats.unexpected + stats.flaky + stats.skipped + errors.length,
     notes: [
       ...(stats.skipped === 0 ? [] : [`${stats.skipped} tests did not run and count as failed`]),
-      ...leftOut(project).map((line) => `left out: ${line}`),
+      ...(isEngine(project) ? leftOut(project).map((line) => `left out: ${line}`) : []),
     ],
   }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * A stock Firefox for Playwright, which speaks WebDriver BiDi to it and asks for one command more than Firefox ESR 153 knows. Playwright starts this program
- * in place of the browser and connects to it; everything goes through as it is, and that one command is answered here.
+ * A stock Firefox for Playwright, which speaks WebDriver BiDi to it. Playwright starts this program in place of the browser and connects to it; everything
+ * goes through as it is but for two things that Firefox ESR 153 has not: a command, answered here, and names for downloads, given here.
  */
 import { spawn } from 'node:child_process'
 import type { AddressInfo } from 'node:net'
@@ -35,9 +35,17 @@ function serve(address: string): void {
       if (method === UNKNOWN) playwright.send(JSON.stringify({ type: 'success', id, result: {} }))
       else void opened.then(() => browser.send(text))
     })
-    browser.on('message', (data: Buffer) => playwright.send(data.toString()))
+    browser.on('message', (data: Buffer) => playwright.send(named(data.toString())))
     playwright.on('close', () => browser.close())
     browser.on('close', () => playwright.close())
     browser.on('error', () => playwright.close())
   })
+}
+
+/** Playwright tells downloads apart by a name of their own; where the event has none, the address of what is downloaded serves. */
+function named(text: string): string {
+  if (!text.includes('"browsingContext.download')) return text
+  const event = JSON.parse(text) as { method?: string; params: { url: string; download?: string } }
+  if (event.method?.startsWith('browsingContext.download') !== true) return text
+  return JSON.stringify({ ...event, params: { download: event.params.url, ...event.params } })
 }

@@ -29,6 +29,7 @@ interface Profile {
   readonly driver: WebDriver
   viewport: { readonly width: number; readonly height: number } | undefined
   readonly preloads: string[]
+  downloadsFolder: string | undefined
 }
 
 /** What Playwright sets up for every browser, and what cannot matter here. */
@@ -38,7 +39,6 @@ const NOTHING_TO_DO = new Set([
   'network.removeIntercept',
   'network.addDataCollector',
   'network.setCacheBehavior',
-  'browser.setDownloadBehavior',
   'browsingContext.activate',
   'emulation.setMediaFeaturesOverride',
   'emulation.setScreenOrientationOverride',
@@ -92,10 +92,15 @@ async function perform(method: string, params: Params, tell: (event: string, abo
       const started = WebDriver.start({ display, acceptInsecureCerts: params['acceptInsecureCerts'] === true })
       profiles.set(
         userContext,
-        started.then((driver) => ({ driver, viewport: undefined, preloads: [] })),
+        started.then((driver) => ({ driver, viewport: undefined, preloads: [], downloadsFolder: undefined })),
       )
       await started
       return { userContext }
+    }
+    case 'browser.setDownloadBehavior': {
+      const { destinationFolder } = params['downloadBehavior'] as { destinationFolder?: string }
+      for (const name of params.userContexts ?? []) (await profileOf(name)).downloadsFolder = destinationFolder
+      return
     }
     case 'browser.removeUserContext': {
       for (const tab of tabs.values()) {
@@ -115,8 +120,9 @@ async function perform(method: string, params: Params, tell: (event: string, abo
       return await profile.driver.stop()
     }
     case 'browsingContext.create': {
-      const { driver, viewport, preloads } = await profileOf(params.userContext)
-      const tab = new Tab(driver, await driver.newWindow(), params.userContext ?? '', tell, () => preloads)
+      const profile = await profileOf(params.userContext)
+      const { driver, viewport } = profile
+      const tab = new Tab(driver, await driver.newWindow(), params.userContext ?? '', tell, profile)
       tabs.set(tab.window, tab)
       if (viewport !== undefined) await tab.resize(viewport.width, viewport.height)
       await tab.begin()

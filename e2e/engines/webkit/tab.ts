@@ -4,6 +4,7 @@
  * Not here: what runs inside the page (in-page.ts), the commands of the connection (bidi.ts).
  */
 import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
 import { compiled } from './compiled.ts'
 import { install, type Answer, type InPage, type RemoteValue, type Step } from './in-page.ts'
 import { ELEMENT, WebDriverError, type WebDriver } from './web-driver.ts'
@@ -16,6 +17,12 @@ declare global {
 }
 
 export type Tell = (method: string, params: object) => void
+
+/** What the tabs of one profile share. */
+export interface TabProfile {
+  readonly preloads: readonly string[]
+  readonly downloadsFolder: string | undefined
+}
 
 interface Look {
   readonly id: string | undefined
@@ -41,7 +48,7 @@ export class Tab {
   readonly userContext: string
   readonly #driver: WebDriver
   readonly #tell: Tell
-  readonly #preloads: () => readonly string[]
+  readonly #profile: TabProfile
   #document = ''
   #ready: DocumentReadyState = 'loading'
   #url = 'about:blank'
@@ -51,12 +58,12 @@ export class Tab {
   #looking: Promise<void> | undefined
   #closed = false
 
-  constructor(driver: WebDriver, window: string, userContext: string, tell: Tell, preloads: () => readonly string[]) {
+  constructor(driver: WebDriver, window: string, userContext: string, tell: Tell, profile: TabProfile) {
     this.#driver = driver
     this.window = window
     this.userContext = userContext
     this.#tell = tell
-    this.#preloads = preloads
+    this.#profile = profile
   }
 
   get driver(): WebDriver {
@@ -175,13 +182,24 @@ export class Tab {
     else if (look.url !== this.#url) this.#tell('browsingContext.historyUpdated', { context: this.window, url: look.url })
     this.#url = look.url
     this.#tellReady(look.ready)
+    await this.#tellDownloads()
+  }
+
+  async #tellDownloads(): Promise<void> {
+    const { downloadsFolder: folder } = this.#profile
+    if (folder === undefined) return
+    for (const name of await this.#driver.takeDownloads(folder)) {
+      const about = { context: this.window, navigation: null, download: randomUUID(), url: this.#url }
+      this.#tell('browsingContext.downloadWillBegin', { ...about, suggestedFilename: name })
+      this.#tell('browsingContext.downloadEnd', { ...about, status: 'complete', filepath: join(folder, name) })
+    }
   }
 
   /** A document that was not there before. */
   async #enter({ url }: Look): Promise<void> {
     const [old, id] = [this.#document, randomUUID()]
     await this.#driver.run(this.window, `(${install.toString()})(arguments[0])`, [id])
-    for (const script of this.#preloads()) await this.#driver.run(this.window, `(${script}\n)()`).catch(() => {})
+    for (const script of this.#profile.preloads) await this.#driver.run(this.window, `(${script}\n)()`).catch(() => {})
     if (old !== '') {
       const navigation = this.#navigation?.id ?? this.#startNavigation(url)
       for (const sandbox of ['', '__playwright_utility_world__']) this.#tell('script.realmDestroyed', { realm: `${old}/${sandbox}` })

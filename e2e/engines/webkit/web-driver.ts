@@ -4,7 +4,7 @@
  * https://www.w3.org/TR/webdriver2/
  */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,6 +15,9 @@ import { findMiniBrowser } from './mini-browser.ts'
 export const ELEMENT = 'element-6066-11e4-a52e-4f735466cecf'
 
 const START_MS = 20_000
+const DOWNLOADS = 'Downloads'
+/** What WebKitGTK calls a file while it writes. */
+const PARTIAL = '.wkdownload'
 const BUS = join(import.meta.dirname, 'session-bus.conf')
 export interface Cookie {
   readonly name: string
@@ -38,8 +41,7 @@ export interface WebDriverOptions {
 }
 
 export class WebDriver {
-  /** Where the browser puts what is downloaded. */
-  readonly home: string
+  readonly #home: string
   readonly #process: ChildProcess
   readonly #base: string
   #queue: Promise<unknown> = Promise.resolve()
@@ -48,11 +50,14 @@ export class WebDriver {
   private constructor(process: ChildProcess, base: string, home: string) {
     this.#process = process
     this.#base = base
-    this.home = home
+    this.#home = home
   }
 
   static async start({ display, acceptInsecureCerts }: WebDriverOptions): Promise<WebDriver> {
     const [home, port] = [await mkdtemp(join(tmpdir(), 'footbridge-webkit-')), await freePort()]
+    await mkdir(join(home, DOWNLOADS))
+    await mkdir(join(home, '.config'))
+    await writeFile(join(home, '.config/user-dirs.dirs'), `XDG_DOWNLOAD_DIR="$HOME/${DOWNLOADS}"\n`)
     const child = spawn('dbus-run-session', [`--config-file=${BUS}`, '--', 'WebKitWebDriver', `--port=${port}`], {
       env: pinnedEnv({
         DISPLAY: display,
@@ -102,6 +107,14 @@ export class WebDriver {
     })
   }
 
+  /** Takes what has been downloaded since the last time. @returns names in `folder`. */
+  async takeDownloads(folder: string): Promise<string[]> {
+    const downloads = join(this.#home, DOWNLOADS)
+    const whole = (await readdir(downloads)).filter((name) => !name.endsWith(PARTIAL))
+    for (const name of whole) await rename(join(downloads, name), join(folder, name))
+    return whole
+  }
+
   async stop(): Promise<void> {
     await this.#next(() => send('DELETE', this.#base)).catch(() => {})
     try {
@@ -110,7 +123,7 @@ export class WebDriver {
       // It ended by itself.
     }
     // What it wrote last may still be on its way.
-    await rm(this.home, { recursive: true, force: true, maxRetries: 10 })
+    await rm(this.#home, { recursive: true, force: true, maxRetries: 10 })
   }
 
   #next<Result>(step: () => Promise<Result>): Promise<Result> {

@@ -12,12 +12,13 @@ export async function storageUse(blobs: BlobStore, messages: MessageStore): Prom
     blobs.list(),
     messages.count(),
   ])
+  const blobBytes = records.reduce((sum, record) => sum + (record.state === 'complete' ? record.size : 0), 0)
   return {
-    usedBytes: estimate?.usage ?? 0,
+    usedBytes: estimate?.usage ?? blobBytes,
     quotaBytes: estimate?.quota,
     persistent: persistent ?? false,
     blobs: records.length,
-    blobBytes: records.reduce((sum, record) => sum + (record.state === 'complete' ? record.size : 0), 0),
+    blobBytes,
     messages: count,
   }
 }

@@ -3,7 +3,7 @@
  * Not here: fetching (blobs/fetcher.ts) and importing (blobs/import.ts), which write through this.
  */
 import type { IDBPTransaction } from 'idb'
-import { storing, type BlobRecord, type Database, type Schema } from './database.ts'
+import { isFull, storing, type BlobRecord, type Database, type Schema } from './database.ts'
 
 /** Blocks written in one transaction: sixteen are two to three times as fast as one (libraries.md section 3), and at 1 MiB bound what is in memory. */
 export const BLOCKS_PER_TRANSACTION = 16
@@ -29,6 +29,19 @@ export interface BlobStore {
 }
 
 export function createBlobStore(database: Database): BlobStore {
+  /** Some browsers keep no Blobs for a visit that leaves no trace: WebKit's private windows fail the whole transaction. */
+  let keepsBlobs = true
+
+  const write = async (blocks: readonly { readonly cid: string; readonly bytes: Uint8Array }[]): Promise<void> => {
+    const transaction = database.transaction('blocks', 'readwrite')
+    // It fails with a write, whose reason is the better one.
+    transaction.done.catch(() => undefined)
+    await Promise.all([
+      ...blocks.map(({ cid, bytes }) => transaction.store.put(keepsBlobs ? new Blob([bytes as Uint8Array<ArrayBuffer>]) : bytes, cid)),
+      transaction.done,
+    ])
+  }
+
   return {
     get: (cid) => database.get('blobs', cid),
     list: () => database.getAll('blobs'),
@@ -67,14 +80,23 @@ export function createBlobStore(database: Database): BlobStore {
       await transaction.done
       return dropped
     },
-    block: (cid) => database.get('blocks', cid),
+    async block(cid) {
+      const kept = await database.get('blocks', cid)
+      return kept === undefined || kept instanceof Blob ? kept : new Blob([kept as Uint8Array<ArrayBuffer>])
+    },
     putBlocks: (blocks) =>
       storing(async () => {
-        const transaction = database.transaction('blocks', 'readwrite')
-        await Promise.all([
-          ...blocks.map(({ cid, bytes }) => transaction.store.put(new Blob([bytes as Uint8Array<ArrayBuffer>]), cid)),
-          transaction.done,
-        ])
+        try {
+          await write(blocks)
+        } catch (error) {
+          if (!keepsBlobs || isFull(error)) throw error
+          keepsBlobs = false
+          // Another reason fails this too, and then Blobs are tried again.
+          await write(blocks).catch((again: unknown) => {
+            keepsBlobs = true
+            throw again
+          })
+        }
       }),
     async present(cids) {
       const transaction = database.transaction('blocks')

@@ -89,8 +89,8 @@ export interface Schema extends DBSchema {
     indexes: { byTime: [string, number, number]; pending: [string, number] }
   }
   blobs: { key: string; value: BlobRecord }
-  /** By CID. Blobs, not byte arrays: twice as fast to write, and a file is opened without reading them. */
-  blocks: { key: string; value: Blob }
+  /** By CID. Blobs where the browser keeps them: twice as fast to write as byte arrays, and a file is opened without reading them. */
+  blocks: { key: string; value: Blob | Uint8Array }
   upgrades: { key: string; value: UpgradeFailureRecord }
   winners: { key: string; value: WinnerRecord }
 }
@@ -127,11 +127,15 @@ export async function storing<Result>(work: () => Promise<Result>): Promise<Resu
   try {
     return await work()
   } catch (cause) {
-    const name = cause instanceof Error || cause instanceof DOMException ? cause.name : ''
-    if (name === 'QuotaExceededError' || (name === 'AbortError' && isQuota(cause)))
-      throw new FootbridgeError('storage_full', 'the browser has no room left for this', { cause })
+    if (isFull(cause)) throw new FootbridgeError('storage_full', 'the browser has no room left for this', { cause })
     throw cause
   }
+}
+
+/** Whether a write failed for want of room. */
+export function isFull(cause: unknown): boolean {
+  const name = cause instanceof Error || cause instanceof DOMException ? cause.name : ''
+  return name === 'QuotaExceededError' || (name === 'AbortError' && isQuota(cause))
 }
 
 /** Chromium reports a full disk as an aborted transaction whose message names the quota. */
