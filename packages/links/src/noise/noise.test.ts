@@ -55,7 +55,7 @@ for (const aead of aeads) {
       await flows(incoming.connection, out.connection)
     })
 
-    it('keeps nothing of the handshake while the connection lives', async () => {
+    it('keeps nothing of the handshake while the connection lives', { timeout: 60_000 }, async () => {
       // Counted after a collection of garbage.
       const handshakes = (): number => queryObjects(HandshakeStream, { format: 'count' })
       const { out, incoming } = await handshake(ours(aead), ours(aead))

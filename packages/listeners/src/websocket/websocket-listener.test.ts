@@ -91,9 +91,10 @@ async function startClient(): Promise<Libp2p<{ ping: Ping }>> {
 
 const inbound = (server: ServerUnderTest): Promise<Connection> =>
   eventually(() => server.node.getConnections()[0] ?? Promise.reject(new Error('none')))
-const eventually = <Value>(check: () => Value | Promise<Value>): Promise<Value> => vi.waitFor(check, { timeout: 8_000, interval: 5 })
+const eventually = <Value>(check: () => Value | Promise<Value>): Promise<Value> => vi.waitFor(check, { timeout: 25_000, interval: 5 })
 
-describe('the WebSocket listener', () => {
+// Whole nodes and megabytes: seconds on a busy machine.
+describe('the WebSocket listener', { timeout: 30_000 }, () => {
   it('serves a stock libp2p client, both ways, under the address that it was told', async () => {
     const server = await startServer()
     const client = await startClient()
@@ -223,7 +224,7 @@ describe('the WebSocket listener', () => {
   })
 
   it('hangs up on a dead link, and not on an idle one', async () => {
-    const server = await startServer({ pingIntervalMs: 40, silenceMs: 200 })
+    const server = await startServer({ pingIntervalMs: 300, silenceMs: 2_000 })
     const idle = await startClient()
     await idle.dial(server.address)
     // A peer that completes the handshake and then neither reads nor writes, as after a cable was pulled.
