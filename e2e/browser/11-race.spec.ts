@@ -140,7 +140,11 @@ test('where UDP is swallowed, the WebSocket comes in, and comes in first the nex
   expect((await begunHops(alice.page))[0]).toBe('websocket')
 })
 
-test('where upgrades are swallowed too, the tunnel comes in, and comes in first the next time', async ({ person, network }) => {
+test('where upgrades are swallowed too, the tunnel comes in, also to a bridge that restarted, and first the next time', async ({
+  bridge,
+  person,
+  network,
+}) => {
   network.swallowUdp()
   const [alice, bob] = [await person('alice'), await person('bob')]
   for (const { app } of [alice, bob]) await expect(app.hop('hop_tunnel')).toBeVisible()
@@ -151,6 +155,15 @@ test('where upgrades are swallowed too, the tunnel comes in, and comes in first 
   await expect(alice.app.hop('hop_tunnel')).toBeVisible()
   await expect.poll(() => openLinks(alice.page)).toEqual({ webtransport: 0, websocket: 0 })
   expect(await rememberedHops(alice.page)).toEqual(['tunnel'])
+
+  // It opens tunnels for sessions alone, and knows of none any more.
+  await bridge.kill()
+  await expect(alice.app.hop('hop_away')).toBeVisible({ timeout: 40_000 })
+  await bridge.restart()
+  await expect(alice.app.hop('hop_tunnel')).toBeVisible({ timeout: 40_000 })
+  await expect(bob.app.hop('hop_tunnel')).toBeVisible({ timeout: 40_000 })
+  await alice.app.say('still you?')
+  await expect(bob.app.message('still you?')).toBeVisible({ timeout: 30_000 })
 })
 
 test('another network is raced from the top: from the tunnel to the best that it has, without a reload', async ({ person, network }) => {
