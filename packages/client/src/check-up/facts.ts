@@ -6,8 +6,8 @@ import type { ErrorCode } from '@footbridge/shared/errors'
 import type { FirstHop, Readable } from '../api.ts'
 import type { Verdict } from './judge.ts'
 
-/** Why nothing can be said. `no_bridge`: it takes the bridge's answer. `no_session`: it takes a login. `nobody`: no peer is connected. */
-export type Unknown = 'stopped' | 'no_bridge' | 'no_session' | 'nobody' | 'fault'
+/** Why nothing can be said. `no_bridge`: it takes the bridge's answer. `no_session`: it takes a login. `nobody`: no peer is connected. `untold`: the browser keeps it to itself. */
+export type Unknown = 'stopped' | 'no_bridge' | 'no_session' | 'nobody' | 'untold' | 'fault'
 
 export type Check<Figures, Reason extends string> =
   | { readonly state: 'running' }

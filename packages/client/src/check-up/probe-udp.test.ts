@@ -40,6 +40,18 @@ test('silence is broken, no STUN is not offered, one server tells no kind', asyn
   expect(one).toMatchObject({ state: 'works', figures: { nat: 'unknown', asked: 1, answered: 1 } })
 })
 
+test('a browser that is done early and names no mapped address tells nothing, which is not silence', async () => {
+  const { PeerConnection } = behind(() => undefined)
+  class Done extends PeerConnection {
+    override async setLocalDescription(): Promise<void> {
+      Object.assign(this, { iceGatheringState: 'complete' })
+      this.dispatchEvent(new Event('icegatheringstatechange'))
+    }
+  }
+  const parts = { PeerConnection: Done, iceServers: TWO, steady: () => performance.now(), signal: new AbortController().signal }
+  expect(await probeUdp(parts)).toEqual({ state: 'unknown', because: 'untold' })
+})
+
 test('TURN works when it gives an address, and is silent when it does not', async () => {
   const parts = { steady: () => performance.now(), signal: new AbortController().signal }
   expect(await probeTurn({ ...parts, PeerConnection: behind(() => 1).PeerConnection, iceServers: TWO })).toEqual({ state: 'not_offered' })

@@ -36,7 +36,11 @@ export async function probeUdp(parts: UdpProbeParts): Promise<Check<UdpFigures, 
   if (answered > 0) await both.until((seen) => mappedBy(seen).length > 1, SECOND_ANSWER_MS)
   const all = [...both.seen, ...answers.flat()]
   const mapped = mappedBy(both.seen).length > 0 ? mappedBy(both.seen) : mappedBy(all)
-  if (mapped.length === 0) return { state: 'broken', reason: 'silent', afterMs: parts.steady() - startedAt }
+  if (mapped.length === 0) {
+    // Firefox keeps a mapped address to itself that is the device's own; then it is done before silence could have been noticed.
+    if (!parts.signal.aborted) return { state: 'unknown', because: 'untold' }
+    return { state: 'broken', reason: 'silent', afterMs: parts.steady() - startedAt }
+  }
   return {
     state: 'works',
     figures: {

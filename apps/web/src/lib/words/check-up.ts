@@ -40,6 +40,7 @@ const UNKNOWN: Record<Unknown, () => string> = {
   no_bridge: m.check_unknown_no_bridge,
   no_session: m.check_unknown_no_session,
   nobody: m.check_unknown_nobody,
+  untold: m.check_unknown_untold,
   fault: m.check_unknown_fault,
 }
 
