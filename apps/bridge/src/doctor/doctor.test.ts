@@ -3,6 +3,7 @@
  */
 import { createSocket } from 'node:dgram'
 import { chmod } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -71,6 +72,15 @@ describe('finds', () => {
     expect(named(findings, 'announced')).toMatchObject([
       { state: 'error', found: expect.stringContaining('/ip4/127.0.0.2/tcp/9 does not answer') },
     ])
+  })
+
+  it('an announced address where something else answers', async () => {
+    const web = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
+    await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve))
+    bench.cleanups.push(() => void web.close())
+    const { port } = web.address() as AddressInfo
+    const bridge = await bench.startBridge({ announceAddrs: `/ip4/127.0.0.1/tcp/${port}` })
+    expect(named(await examine(bridge), 'announced')).toMatchObject([{ state: 'error', found: expect.stringContaining('does not answer') }])
   })
 
   it('a UDP port that another program has', async () => {
@@ -289,10 +299,9 @@ Ports, on this machine
 })
 
 async function freePort(): Promise<number> {
-  const { createServer } = await import('node:net')
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
+  const { port } = server.address() as AddressInfo
   await new Promise((resolve) => server.close(resolve))
   return port
 }

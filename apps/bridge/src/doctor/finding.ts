@@ -32,7 +32,12 @@ export const unknown = (check: Check, found: string, advice?: string): Finding =
 
 /** A failure in half a line, without a stack. */
 export function reasonOf(failure: unknown): string {
+  // What WebSockets fail with.
+  if (failure instanceof Event)
+    return 'error' in failure && failure.error instanceof Error ? reasonOf(failure.error) : 'no WebSocket was opened'
   if (!(failure instanceof Error)) return String(failure)
+  // multistream-select met something else.
+  if (failure.message === 'Missing newline') return 'what answers there does not speak libp2p'
   const inner = failure instanceof AggregateError ? failure.errors[0] : failure.cause
   const text = failure.message === '' || (failure.message === 'fetch failed' && inner !== undefined) ? reasonOf(inner) : failure.message
   const code = 'code' in failure && typeof failure.code === 'string' ? failure.code : undefined

@@ -20,7 +20,7 @@ export async function checkPorts({ diagnosis, dial, session }: PortsQuestion): P
   const { settings, port, p2pPort, peer } = diagnosis
   const host = dialable(settings.host)
   const ip = `/${host.includes(':') ? 'ip6' : 'ip4'}/${host}`
-  return Promise.all([
+  const findings = await Promise.all([
     checkHttp(`${settings.tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`, port),
     checkWebSocket(diagnosis, dial, host),
     ...(p2pPort === undefined
@@ -29,6 +29,7 @@ export async function checkPorts({ diagnosis, dial, session }: PortsQuestion): P
     checkWebTransport({ diagnosis, dial, session }),
     ...checkStun(diagnosis),
   ])
+  return findings.flatMap((finding) => finding ?? [])
 }
 
 /** Where a socket that listens everywhere is found on this machine. */
@@ -75,13 +76,13 @@ export async function checkDial(
   }
 }
 
-async function checkWebTransport({ diagnosis, dial, session }: PortsQuestion): Promise<Finding> {
+async function checkWebTransport({ diagnosis, dial, session }: PortsQuestion): Promise<Finding | undefined> {
   const check = { area: 'ports', id: 'webtransport', what: 'WebTransport' } as const
   const { webTransport, settings, peer } = diagnosis
   if ('reason' in webTransport) {
     if (webTransport.reason.startsWith('switched off')) return ok(check, webTransport.reason)
     // Said among what the machine gives.
-    if ('reason' in loadBinding()) return ok(check, 'none: see above')
+    if ('reason' in loadBinding()) return undefined
     return warning(check, `none: ${webTransport.reason}`, 'people come in by WebSocket and tunnel; --wt-port off stops this warning')
   }
   const hashes = session?.firstHops.flatMap((hop) => /\/quic-v1\/webtransport(?:\/certhash\/[^/]+)+/.exec(hop)?.[0] ?? [])[0]
