@@ -23,6 +23,8 @@ export async function startLabBridge(world: World): Promise<LabBridge> {
   const tls = ['--tls-cert', world.certificates.cert, '--tls-key', world.certificates.key]
   const command = [...nativeNode(), '--max-semi-space-size=4', 'apps/bridge/bin/footbridge.mjs', ...flags, ...tls]
   const child = world.start(world.layout.bridge.namespace, command)
+  // Its interface has a public address, as many servers' have: native peers are told of it without a word from the operator.
+  await child.line((line) => line.includes(`/ip4/${world.layout.bridge.address}/`) || undefined, 60_000)
   await child.line((line) => LOGIN_LINK.exec(line)?.[0], 60_000)
   return {
     dataDir,

@@ -16,8 +16,14 @@ import { createLibp2p } from 'libp2p'
 import { circuitRelay, type HopOptions } from '../relay/hop.ts'
 import type { Relay } from '../relay/relay.ts'
 import { createConnectionCap } from './connection-cap.ts'
+import { ownAddresses } from './own-addresses.ts'
 
-export type BridgeServices = { readonly identify: Identify; readonly ping: Ping; readonly relay: Relay & Startable }
+export type BridgeServices = {
+  readonly identify: Identify
+  readonly ping: Ping
+  readonly relay: Relay & Startable
+  readonly ownAddresses: Startable
+}
 export type BridgeNode = Libp2p<BridgeServices>
 
 export interface NodeOptions {
@@ -95,7 +101,7 @@ export async function createNode(options: NodeOptions): Promise<BridgeNode> {
     },
     // Ours is liveness.ts, and the WebSocket listener's own ping.
     connectionMonitor: { enabled: false },
-    services: { identify: identify(), ping: ping(), relay: circuitRelay(relay) },
+    services: { identify: identify(), ping: ping(), relay: circuitRelay(relay), ownAddresses: ownAddresses() },
   })
 }
 
