@@ -27,7 +27,7 @@ const { values } = parseArgs({
     /** Milliseconds that every line takes, one way. */
     delay: { type: 'string' },
     /** Networks that are cut off at a time. One at a time disturbs no other, and takes longer. */
-    'cut-together': { type: 'string', default: '4' },
+    'cut-together': { type: 'string', default: '2' },
     /** Stays up afterwards, and says how to look around. */
     keep: { type: 'boolean', default: false },
     /** Only removes what killed runs have left. */
