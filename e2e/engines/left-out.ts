@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process'
 import { pinnedEnv, root } from '../../scripts/steps.ts'
 import type { Engine } from './engines.ts'
-import { annotationOf, CHROMIUM_ONLY } from './not-in.ts'
+import { annotationOf, filesNotIn } from './not-in.ts'
 
 interface Suite {
   readonly title: string
@@ -22,7 +22,7 @@ export function leftOut(engine: Engine, args: readonly string[] = []): string[] 
   const { suites = [] } = JSON.parse(stdout) as { suites?: readonly Suite[] }
   if (engine === 'chromium') return []
   return suites.flatMap((suite) => {
-    const reason = CHROMIUM_ONLY[suite.title]
+    const reason = filesNotIn(engine)[suite.title]
     return reason === undefined ? linesOf(suite, engine) : [`${suite.title}: ${reason}`]
   })
 }
