@@ -1,9 +1,11 @@
 import 'fake-indexeddb/auto'
-import { FootbridgeError } from '@footbridge/shared/errors'
+import type { FootbridgeError } from '@footbridge/shared/errors'
 import { afterEach, expect, test } from 'vitest'
 import { createBlobStore } from './blobs.ts'
 import { openDatabase } from './database.ts'
 
+// Called with the store it belongs to.
+// oxlint-disable-next-line typescript/unbound-method
 const stock = IDBObjectStore.prototype.put
 afterEach(() => {
   IDBObjectStore.prototype.put = stock
