@@ -3,8 +3,8 @@
  */
 import { chromium } from '@playwright/test'
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants, existsSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { findProgram, installPackages } from '../../scripts/debian.ts'
 import { pinnedEnv, root } from '../../scripts/steps.ts'
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
@@ -13,8 +13,7 @@ const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-s
 export function findChromium(): string | undefined {
   const named = process.env['CHROMIUM_PATH']
   if (named !== undefined) return named
-  const folders = (process.env['PATH'] ?? '').split(delimiter)
-  const onPath = NAMES.flatMap((name) => folders.map((folder) => join(folder, name))).find(isExecutable)
+  const onPath = NAMES.map(findProgram).find((path) => path !== undefined)
   return onPath ?? (existsSync(chromium.executablePath()) ? chromium.executablePath() : undefined)
 }
 
@@ -22,26 +21,9 @@ export function findChromium(): string | undefined {
 export function ensureChromium(): string {
   const found = findChromium()
   if (found !== undefined) return found
-  process.stderr.write('no Chromium found: installing one\n')
-  if (process.getuid?.() === 0 && existsSync('/etc/debian_version')) {
-    run('apt-get', ['update', '-qq'])
-    run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium'])
-  }
-  if (findChromium() === undefined) run('playwright', ['install', 'chromium'])
+  installPackages(['chromium'])
+  if (findChromium() === undefined) spawnSync('playwright', ['install', 'chromium'], { cwd: root, stdio: 'inherit', env: pinnedEnv() })
   const installed = findChromium()
   if (installed === undefined) throw new Error('no Chromium: install one, or name it in CHROMIUM_PATH')
   return installed
-}
-
-function run(program: string, args: readonly string[]): void {
-  spawnSync(program, args, { cwd: root, stdio: 'inherit', env: pinnedEnv({ DEBIAN_FRONTEND: 'noninteractive' }) })
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }

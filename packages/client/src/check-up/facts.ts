@@ -89,7 +89,8 @@ export interface PeersFigures {
 }
 
 export interface StorageFigures {
-  readonly usedBytes: number
+  /** Undefined where the browser does not say. */
+  readonly usedBytes: number | undefined
   readonly quotaBytes: number | undefined
   /** The browser does not throw it away by itself. */
   readonly persistent: boolean

@@ -20,7 +20,7 @@ export async function probeStorage({
     storage?.estimate?.().catch(() => undefined),
     storage?.persisted?.().catch(() => false),
   ])
-  const { usage: usedBytes = 0, quota: quotaBytes } = estimate ?? {}
+  const { usage: usedBytes, quota: quotaBytes } = estimate ?? {}
   const figures = { usedBytes, quotaBytes, persistent: persistent ?? false }
   try {
     await writeAndRead()
@@ -29,7 +29,7 @@ export async function probeStorage({
     const detail = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
     return { state: 'broken', reason: isFull ? 'full' : 'not_writable', detail, figures }
   }
-  const isFull = quotaBytes !== undefined && quotaBytes - usedBytes < LITTLE_ROOM_BYTES
+  const isFull = quotaBytes !== undefined && quotaBytes - (usedBytes ?? 0) < LITTLE_ROOM_BYTES
   return isFull ? { state: 'broken', reason: 'full', figures } : { state: 'works', figures }
 }
 

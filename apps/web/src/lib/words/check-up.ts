@@ -185,8 +185,12 @@ function clockSentence(check: Checks['clock']): string {
 
 function storageWords(check: Checks['storage']): string {
   if (check.state !== 'works' && check.state !== 'broken') return ''
-  const { usedBytes = 0, quotaBytes } = check.figures ?? {}
-  const room = { used: formatSize(usedBytes), quota: quotaBytes === undefined ? m.check_storage_quota_unknown() : formatSize(quotaBytes) }
+  const { usedBytes, quotaBytes } = check.figures ?? {}
+  if (check.state === 'works' && usedBytes === undefined) return m.check_storage_untold()
+  const room = {
+    used: formatSize(usedBytes ?? 0),
+    quota: quotaBytes === undefined ? m.check_storage_quota_unknown() : formatSize(quotaBytes),
+  }
   if (check.state === 'works') return check.figures.persistent ? m.check_storage_kept(room) : m.check_storage_loose(room)
   return { missing: m.check_storage_missing, not_writable: m.check_storage_not_writable, full: () => m.check_storage_full(room) }[
     check.reason
