@@ -4,6 +4,8 @@
  */
 import type { BrowserContext, Page } from '@playwright/test'
 import { nativeNode } from '../../scripts/newer-glibc.ts'
+import type { Engine } from '../engines/engines.ts'
+import { notIn } from '../engines/not-in.ts'
 import { hashFile, randomFile } from '../helpers/random-file.ts'
 import { freePort, startBridge } from '../helpers/start-bridge.ts'
 import { startSwallowingProxy, swallowUdp, type SwallowingProxy } from '../helpers/swallowing-proxy.ts'
@@ -75,6 +77,28 @@ async function countLinks(context: BrowserContext): Promise<void> {
     }
   })
 }
+
+/** The best hop that an engine has: WebKitGTK has no WebTransport. */
+const BEST = { chromium: 'hop_webtransport', firefox: 'hop_webtransport', webkit: 'hop_websocket' } as const
+
+/** Reloads, and looks over what the page comes in, what it holds open then, and what it began with. */
+async function expectAfterReload(
+  { context, page, app }: Person,
+  engine: Engine,
+  hop: 'hop_webtransport' | 'hop_websocket' | 'hop_tunnel',
+  open: { webtransport: number; websocket: number },
+  first?: 'webtransport' | 'websocket',
+): Promise<void> {
+  // WebKit's driver runs no script before those of a page, so nothing can be counted there.
+  const isCounted = engine !== 'webkit'
+  if (isCounted) await countLinks(context)
+  await page.reload()
+  await expect(app.hop(hop)).toBeVisible(SOON)
+  if (!isCounted) return
+  await expect.poll(() => openLinks(page)).toEqual(open)
+  if (first !== undefined) expect((await begunHops(page))[0]).toBe(first)
+}
+
 const openLinks = (page: Page): Promise<object> => page.evaluate(() => Reflect.get(globalThis, 'openLinks') as object)
 const begunHops = (page: Page): Promise<string[]> => page.evaluate(() => Reflect.get(globalThis, 'begunHops') as string[])
 
@@ -115,33 +139,30 @@ async function everythingWorks(alice: Person, bob: Person, network: Network): Pr
   await bob.app.online()
 }
 
-test('where nothing is blocked, WebTransport comes in, and nothing else stays open', async ({ person, network }) => {
+test('where nothing is blocked, the best that the browser has comes in, and nothing else stays open', async ({
+  engine,
+  person,
+  network,
+}) => {
   network.proxy.letUpgradesPass(true)
   const [alice, bob] = [await person('alice'), await person('bob')]
-  for (const { app } of [alice, bob]) await expect(app.hop('hop_webtransport')).toBeVisible(SOON)
+  for (const { app } of [alice, bob]) await expect(app.hop(BEST[engine])).toBeVisible(SOON)
   await everythingWorks(alice, bob, network)
-  await countLinks(alice.context)
-  await alice.page.reload()
-  await expect(alice.app.hop('hop_webtransport')).toBeVisible(SOON)
-  await expect.poll(() => openLinks(alice.page)).toEqual({ webtransport: 1, websocket: 0 })
-  expect((await begunHops(alice.page))[0]).toBe('webtransport')
+  await expectAfterReload(alice, engine, BEST[engine], { webtransport: 1, websocket: 0 }, 'webtransport')
 })
 
-test('where UDP is swallowed, the WebSocket comes in, and comes in first the next time', async ({ person, network }) => {
+test('where UDP is swallowed, the WebSocket comes in, and comes in first the next time', async ({ engine, person, network }) => {
   network.proxy.letUpgradesPass(true)
   network.swallowUdp()
   const [alice, bob] = [await person('alice'), await person('bob')]
   for (const { app } of [alice, bob]) await expect(app.hop('hop_websocket')).toBeVisible()
   await everythingWorks(alice, bob, network)
-  await countLinks(alice.context)
-  await alice.page.reload()
-  await expect(alice.app.hop('hop_websocket')).toBeVisible()
-  await expect.poll(() => openLinks(alice.page)).toEqual({ webtransport: 0, websocket: 1 })
-  expect((await begunHops(alice.page))[0]).toBe('websocket')
+  await expectAfterReload(alice, engine, 'hop_websocket', { webtransport: 0, websocket: 1 }, 'websocket')
 })
 
 test('where upgrades are swallowed too, the tunnel comes in, also to a bridge that restarted, and first the next time', async ({
   bridge,
+  engine,
   person,
   network,
 }) => {
@@ -150,10 +171,7 @@ test('where upgrades are swallowed too, the tunnel comes in, also to a bridge th
   for (const { app } of [alice, bob]) await expect(app.hop('hop_tunnel')).toBeVisible()
   expect(network.proxy.swallowed()).toBeGreaterThan(0)
   await everythingWorks(alice, bob, network)
-  await countLinks(alice.context)
-  await alice.page.reload()
-  await expect(alice.app.hop('hop_tunnel')).toBeVisible()
-  await expect.poll(() => openLinks(alice.page)).toEqual({ webtransport: 0, websocket: 0 })
+  await expectAfterReload(alice, engine, 'hop_tunnel', { webtransport: 0, websocket: 0 })
   expect(await rememberedHops(alice.page)).toEqual(['tunnel'])
 
   // It opens tunnels for sessions alone, and knows of none any more.
@@ -166,14 +184,18 @@ test('where upgrades are swallowed too, the tunnel comes in, also to a bridge th
   await expect(bob.app.message('still you?')).toBeVisible({ timeout: 30_000 })
 })
 
-test('another network is raced from the top: from the tunnel to the best that it has, without a reload', async ({ person, network }) => {
+test('another network is raced from the top: from the tunnel to the best that it has, without a reload', async ({
+  engine,
+  person,
+  network,
+}) => {
   network.swallowUdp()
   const alice = await person('alice')
   await expect(alice.app.hop('hop_tunnel')).toBeVisible()
   network.letUdpPass()
   network.proxy.letUpgradesPass(true)
   await alice.page.evaluate(() => globalThis.dispatchEvent(new Event('online')))
-  await expect(alice.app.hop('hop_webtransport')).toBeVisible(SOON)
+  await expect(alice.app.hop(BEST[engine])).toBeVisible(SOON)
   const bob = await person('bob')
   await expect(bob.app.here('alice')).toBeVisible()
   await bob.app.open('alice')
@@ -183,13 +205,17 @@ test('another network is raced from the top: from the tunnel to the best that it
   await expect(alice.app.message('found you')).toBeVisible()
 })
 
-test('a WebTransport link that falls silent is left for the WebSocket', async ({ person, network }) => {
-  network.proxy.letUpgradesPass(true)
-  const alice = await person('alice')
-  await expect(alice.app.hop('hop_webtransport')).toBeVisible(SOON)
-  network.swallowUdp()
-  await expect(alice.app.hop('hop_websocket')).toBeVisible({ timeout: 30_000 })
-})
+test(
+  'a WebTransport link that falls silent is left for the WebSocket',
+  notIn({ webkit: 'it has no WebTransport' }),
+  async ({ person, network }) => {
+    network.proxy.letUpgradesPass(true)
+    const alice = await person('alice')
+    await expect(alice.app.hop('hop_webtransport')).toBeVisible(SOON)
+    network.swallowUdp()
+    await expect(alice.app.hop('hop_websocket')).toBeVisible({ timeout: 30_000 })
+  },
+)
 
 test('the Connection page says over what, and what that is', async ({ person, network }) => {
   network.swallowUdp()

@@ -10,8 +10,6 @@ const CHROMIUM_ONLY: Readonly<Record<string, string>> = {
   '01-start.spec.ts': 'no browser takes part',
   '08-look.spec.ts': 'colour schemes, reduced motion and the sizes of a phone are emulated by Chromium’s own tools',
   '09-one-person-many-places.spec.ts': 'not of the first crossing; in Chromium it runs whole',
-  '11-race.spec.ts': 'not yet walked there',
-  '12-check-up.spec.ts': 'not yet walked there',
   '10-never-lost.spec.ts': 'freezes and measures one browser’s processes',
   '10-soak.spec.ts': 'no browser takes part',
   '10-tunnel.spec.ts': 'a bench page that is loaded by Chromium’s tools',
