@@ -136,7 +136,7 @@ describe('the HTTPS tunnel', { timeout: 30_000 }, () => {
     proxy.behave(isTunnel('', { holdsAnswer: true }))
     const startedAt = performance.now()
     const connection = await client.node.dial(multiaddr(client.address))
-    expect(performance.now() - startedAt).toBeLessThan(1_000)
+    expect(performance.now() - startedAt).toBeLessThan(5_000)
     await roundTrip(client, await startEcho(bridge), 1_000_000)
     await eventually(() => expect(proxy.open()).toBeLessThanOrEqual(1))
     const polls = proxy.counts.get('POST poll') ?? 0
@@ -254,7 +254,7 @@ describe('the HTTPS tunnel', { timeout: 30_000 }, () => {
     const startedAt = performance.now()
     bridge.registry.end(client.session.peer, 'revoked')
     await closed
-    expect(performance.now() - startedAt).toBeLessThan(1_000)
+    expect(performance.now() - startedAt).toBeLessThan(5_000)
     await eventually(() => expect(proxy.open()).toBe(0))
   })
 

@@ -32,7 +32,7 @@ test('stock yamux answers a question with a sign of life', async () => {
   expect(await ours.signs.ask(link)).toBeGreaterThanOrEqual(0)
   const heard = ours.signs.heard(link)
   expect(heard?.times).toBeGreaterThan(before)
-  expect(performance.now() - (heard?.at ?? 0)).toBeLessThan(1_000)
+  expect(performance.now() - (heard?.at ?? 0)).toBeLessThan(5_000)
 })
 
 test('questions that pend together are all answered, and the link lives on', async () => {

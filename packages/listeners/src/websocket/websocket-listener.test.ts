@@ -129,7 +129,7 @@ describe('the WebSocket listener', { timeout: 30_000 }, () => {
     const startedAt = performance.now()
     ;(await inbound(server)).abort(new Error('revoked'))
     await eventually(() => expect([server.tcpSockets.size, server.listener.size, connection.status === 'open']).toEqual([0, 0, false]))
-    expect(performance.now() - startedAt).toBeLessThan(1_000)
+    expect(performance.now() - startedAt).toBeLessThan(5_000)
     expect(server.node.getConnections()).toEqual([])
   })
 

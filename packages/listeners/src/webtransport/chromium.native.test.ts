@@ -21,8 +21,7 @@ import { createWebTransportListener, type WebTransportListener, type WebTranspor
 declare const stock: Stock
 
 const MEGABYTE = 1_000_000
-const eventually = <Value>(check: () => Value | Promise<Value>, timeout = 8_000): Promise<Value> =>
-  vi.waitFor(check, { timeout, interval: 10 })
+const eventually = <Value>(check: () => Value | Promise<Value>): Promise<Value> => vi.waitFor(check, { timeout: 8_000, interval: 10 })
 
 let browser: Browser
 let web: Server
@@ -202,11 +201,8 @@ describe('Chromium with the stock client', () => {
       const stream = await next()
       if (who === 'page') await page.evaluate((at) => stock.abort(at), number)
       else stream.abort(new Error('enough'))
-      await eventually(
-        async () => expect([stream.status, await page.evaluate((at) => stock.closed(at), number)]).not.toContain('open'),
-        2_000,
-      )
-      await eventually(async () => expect(await page.evaluate((at) => stock.closed(at), number)).toBeDefined(), 2_000)
+      await eventually(async () => expect([stream.status, await page.evaluate((at) => stock.closed(at), number)]).not.toContain('open'))
+      await eventually(async () => expect(await page.evaluate((at) => stock.closed(at), number)).toBeDefined())
     }
     expect(await page.evaluate(() => stock.status())).toBe('open')
     await eventually(() => expect(server.node.getConnections()[0]!.streams).toEqual([]))
@@ -322,7 +318,7 @@ describe('Chromium with the stock client', () => {
       if (end === 'close') await connection.close()
       else connection.abort(Object.assign(new Error('revoked'), { code: 4001 }))
       await eventually(async () => expect(await page.evaluate(() => stock.closed(1))).toBeDefined())
-      expect(performance.now() - startedAt).toBeLessThan(2_000)
+      expect(performance.now() - startedAt).toBeLessThan(6_000)
       await eventually(async () => expect(await page.evaluate(() => stock.status())).not.toBe('open'))
     }
   })
@@ -331,8 +327,8 @@ describe('Chromium with the stock client', () => {
     const server = await startServer()
     const page = await connect(server)
     await page.evaluate(() => stock.close())
-    await eventually(() => expect([server.listener.sessions, server.node.getConnections().length]).toEqual([0, 0]), 2_000)
+    await eventually(() => expect([server.listener.sessions, server.node.getConnections().length]).toEqual([0, 0]))
     await (await connect(server)).close()
-    await eventually(() => expect([server.listener.sessions, server.node.getConnections().length]).toEqual([0, 0]), 2_000)
+    await eventually(() => expect([server.listener.sessions, server.node.getConnections().length]).toEqual([0, 0]))
   })
 })

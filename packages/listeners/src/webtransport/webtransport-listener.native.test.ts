@@ -214,7 +214,7 @@ describe('the WebTransport listener', () => {
         .catch(() => {})
     }
     expect((await session.closed()).closeCode).toBe(1)
-    expect(performance.now() - startedAt).toBeLessThan(2_000)
+    expect(performance.now() - startedAt).toBeLessThan(6_000)
     expect(server.listener.sessions).toBe(0)
   })
 
@@ -411,7 +411,7 @@ describe('the WebTransport listener', () => {
     const startedAt = performance.now()
     ;(await inbound(server)).abort(Object.assign(new Error('the token was revoked'), { code: 4001 }))
     await eventually(() => expect(connection.status).toBe('reset'))
-    expect(performance.now() - startedAt).toBeLessThan(1_000)
+    expect(performance.now() - startedAt).toBeLessThan(5_000)
     expect([server.listener.sessions, server.node.getConnections()]).toEqual([0, []])
   })
 
