@@ -94,7 +94,8 @@ async function leave(count: number): Promise<void> {
 }
 
 async function echo(to: string): Promise<void> {
-  const sender = peers[Math.floor(Math.random() * peers.length)]
+  const others = peers.filter(({ peer }) => peer !== to)
+  const sender = others[Math.floor(Math.random() * others.length)]
   try {
     if (sender === undefined) throw new Error('nobody here')
     say({ event: 'echoed', ms: await sender.echo(to) })

@@ -21,7 +21,8 @@ import { createWebTransportListener, type WebTransportListener, type WebTranspor
 declare const stock: Stock
 
 const MEGABYTE = 1_000_000
-const eventually = <Value>(check: () => Value | Promise<Value>): Promise<Value> => vi.waitFor(check, { timeout: 8_000, interval: 10 })
+const eventually = <Value>(check: () => Value | Promise<Value>, timeout = 8_000): Promise<Value> =>
+  vi.waitFor(check, { timeout, interval: 10 })
 
 let browser: Browser
 let web: Server
