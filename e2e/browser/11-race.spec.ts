@@ -160,12 +160,7 @@ test('where UDP is swallowed, the WebSocket comes in, and comes in first the nex
   await expectAfterReload(alice, engine, 'hop_websocket', { webtransport: 0, websocket: 1 }, 'websocket')
 })
 
-test('where upgrades are swallowed too, the tunnel comes in, also to a bridge that restarted, and first the next time', async ({
-  bridge,
-  engine,
-  person,
-  network,
-}) => {
+test('where upgrades are swallowed too, the tunnel comes in, and comes in first the next time', async ({ engine, person, network }) => {
   network.swallowUdp()
   const [alice, bob] = [await person('alice'), await person('bob')]
   for (const { app } of [alice, bob]) await expect(app.hop('hop_tunnel')).toBeVisible()
@@ -173,7 +168,14 @@ test('where upgrades are swallowed too, the tunnel comes in, also to a bridge th
   await everythingWorks(alice, bob, network)
   await expectAfterReload(alice, engine, 'hop_tunnel', { webtransport: 0, websocket: 0 })
   expect(await rememberedHops(alice.page)).toEqual(['tunnel'])
+})
 
+test('over the tunnel, a bridge that restarted gets its people back', async ({ bridge, person, network }) => {
+  network.swallowUdp()
+  const [alice, bob] = [await person('alice'), await person('bob')]
+  for (const { app } of [alice, bob]) await expect(app.hop('hop_tunnel')).toBeVisible()
+  await alice.app.open('bob')
+  await bob.app.open('alice')
   // It opens tunnels for sessions alone, and knows of none any more.
   await bridge.kill()
   await expect(alice.app.hop('hop_away')).toBeVisible({ timeout: 40_000 })

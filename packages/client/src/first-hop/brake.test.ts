@@ -51,3 +51,13 @@ test('another network begins anew', () => {
   brake.release()
   expect(brake.mayBegin('webtransport', undefined)).toBe(true)
 })
+
+test('a WebSocket that hung rests where only the tunnel came in, and is in every try anywhere else', () => {
+  const ended = brake.begin('websocket')
+  expect([brake.mayBegin('websocket', 'tunnel'), brake.mayBegin('websocket', 'websocket')]).toEqual([false, true])
+  now = 2_000
+  ended('called-off')
+  expect([brake.mayBegin('websocket', 'tunnel'), brake.mayBegin('websocket', undefined)]).toEqual([false, true])
+  now = 7_000
+  expect(brake.mayBegin('websocket', 'tunnel')).toBe(true)
+})

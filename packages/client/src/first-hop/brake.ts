@@ -1,7 +1,8 @@
 /**
- * How often hops may be dialled while tries to reach the bridge overlap. The WebSocket takes part in each try (supervisor/seek.ts says why). The other two
- * run one at a time, and seldom after they failed: Chromium counts WebTransport sessions that failed for minutes and soon holds new ones back (pitfall
- * A6.8), and requests that hang take the few connections that it makes to one host, which a login needs.
+ * How often hops may be dialled while tries to reach the bridge overlap. The WebSocket takes part in each try (supervisor/seek.ts says why), but where
+ * only the tunnel came in. The others run one at a time, and seldom after they failed: Chromium counts WebTransport sessions that failed for minutes and soon
+ * holds new ones back (pitfall A6.8), and what hangs takes the few connections that a browser makes to one host, which a login needs. WebKit counts a
+ * WebSocket among them that hangs, and keeps it when it is closed: six of them, and not even a tunnel gets through.
  */
 import type { HopKind } from './hop-kind.ts'
 
@@ -28,7 +29,7 @@ export function createBrake(now: () => number): Brake {
 
   return {
     mayBegin(kind, winner) {
-      if (kind === 'websocket') return true
+      if (kind === 'websocket' && winner !== 'tunnel') return true
       if (underway.has(kind)) return false
       return (kind === 'tunnel' && winner === 'tunnel') || now() >= (failed.get(kind)?.pausedUntil ?? -Infinity)
     },
