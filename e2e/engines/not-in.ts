@@ -15,14 +15,9 @@ const CHROMIUM_ONLY: Readonly<Record<string, string>> = {
   '10-tunnel.spec.ts': 'a bench page that is loaded by Chromium’s tools',
 }
 
-const NOT_YET_IN_WEBKIT: Readonly<Record<string, string>> = {
-  '06-file.spec.ts': 'not yet walked there; files go both ways in 13-engines',
-}
-
 /** The files that the run of `engine` leaves out, each with its reason. */
 export function filesNotIn(engine: Engine): Readonly<Record<string, string>> {
-  if (engine === 'chromium') return {}
-  return engine === 'webkit' ? { ...CHROMIUM_ONLY, ...NOT_YET_IN_WEBKIT } : CHROMIUM_ONLY
+  return engine === 'chromium' ? {} : CHROMIUM_ONLY
 }
 
 /** For `test(title, notIn({ webkit: 'why' }), body)`. */
