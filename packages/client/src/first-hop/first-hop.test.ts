@@ -197,3 +197,16 @@ test('tries that overlap dial the WebSocket each, and of the others one at a tim
   await vi.advanceTimersByTimeAsync(10)
   expect([world.underway, world.links]).toEqual([0, []])
 })
+
+test('a try in which nothing can begin any more, because all of it is at it already, is not taken for a refusal', async () => {
+  world.fates = { webtransport: 'hangs', websocket: 'hangs', tunnel: 'hangs' }
+  world.winner = { key: '', kind: 'tunnel', at: Date.now() }
+  const end = new AbortController()
+  world.hops.dial(session, false, end.signal).catch(() => undefined)
+  await vi.advanceTimersByTimeAsync(2_000)
+  expect(world.begun).toEqual(['tunnel', 'webtransport', 'websocket'])
+  for (let attempt = 0; attempt < 2; attempt++)
+    await expect(world.hops.dial(session, false, never)).rejects.toMatchObject({ code: 'unreachable' })
+  expect([world.begun.length, world.asked]).toEqual([3, 0])
+  end.abort()
+})

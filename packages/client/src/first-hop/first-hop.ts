@@ -207,7 +207,9 @@ export function createFirstHops(parts: FirstHopsParts): FirstHops {
       return await runTo(begin(await addressesOf(session), await lastWinner()), signal)
     } catch (cause) {
       if (signal.aborted && !(cause instanceof AggregateError)) throw new FootbridgeError('aborted', 'the dial was called off', { cause })
-      isRefusing = !signal.aborted && steady() - beganAt < REFUSED_WITHIN_MS
+      // A race in which nothing could begin, because all of it rests or is at it, has been refused by nobody.
+      const hasBegun = cause instanceof AggregateError && cause.errors.length > 0
+      isRefusing = hasBegun && !signal.aborted && steady() - beganAt < REFUSED_WITHIN_MS
       throw new FootbridgeError(isOtherPeer(cause) ? 'not_a_bridge' : 'unreachable', 'the bridge cannot be dialled', { cause })
     }
   }
