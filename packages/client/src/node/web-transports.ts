@@ -4,9 +4,10 @@
  * was called off.
  * Not here: when to dial (first-hop/).
  */
-import { transportSymbol, type MultiaddrConnection, type Transport, type Upgrader } from '@libp2p/interface'
+import type { MultiaddrConnection, Transport, Upgrader } from '@libp2p/interface'
 import type { webTransport } from '@libp2p/webtransport'
 import { hopKind } from '../first-hop/hop-kind.ts'
+import { lazyTransport } from './lazy-transport.ts'
 import { SESSION_MUXER, SessionMuxer, type Session } from './session-muxer.ts'
 import type { WatchedMuxers } from './signs.ts'
 
@@ -15,36 +16,24 @@ type Components = Parameters<ReturnType<typeof webTransport>>[0]
 /** For libp2p's `transports`. Dials nothing where the browser has no WebTransport. */
 export function lazyWebTransports(watched: WatchedMuxers): (components: Components) => Transport {
   return (components) => {
-    const load = async (): Promise<Transport> => {
-      const stock = await import('@libp2p/webtransport')
-      return stock.webTransport()(components)
+    const load = async (): Promise<Pick<Transport, 'dial'>> => {
+      const stock = (await import('@libp2p/webtransport')).webTransport()(components)
+      return {
+        async dial(address, options) {
+          const link = await stock.dial(address, { ...options, upgrader: withSessionMuxer(options.upgrader, watched) })
+          if (!options.signal.aborted) return link
+          link.abort(new Error('the dial was called off'))
+          throw options.signal.reason
+        },
+      }
     }
     const isThere = (): boolean => typeof globalThis.WebTransport !== 'undefined'
-    // Now, because a head start that is spent on loading is none.
-    let loading = isThere() ? load() : undefined
-    loading?.catch(() => undefined)
-    return {
-      [transportSymbol]: true,
-      [Symbol.toStringTag]: '@footbridge/webtransport',
-      async dial(address, options) {
-        loading ??= load()
-        const transport = await loading.catch((error: unknown) => {
-          loading = undefined
-          throw error
-        })
-        options.signal.throwIfAborted()
-        const link = await transport.dial(address, { ...options, upgrader: withSessionMuxer(options.upgrader, watched) })
-        if (!options.signal.aborted) return link
-        link.abort(new Error('the dial was called off'))
-        throw options.signal.reason
-      },
-      createListener() {
-        throw new Error('this transport only dials')
-      },
-      listenFilter: () => [],
-      dialFilter: (addresses) =>
-        typeof globalThis.WebTransport === 'undefined' ? [] : addresses.filter((each) => isDialable(each.toString())),
-    }
+    return lazyTransport({
+      name: '@footbridge/webtransport',
+      load,
+      isAhead: isThere(),
+      isDialable: (address) => isThere() && isDialable(address),
+    })
   }
 }
 
