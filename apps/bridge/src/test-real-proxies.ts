@@ -239,8 +239,10 @@ function fetchThrough(proxyPort: number): typeof fetch {
     })
 }
 
+const START_MS = 10_000
+
 async function listens(port: number): Promise<void> {
-  for (;;) {
+  for (const deadline = performance.now() + START_MS; ;) {
     const isOpen = await new Promise<boolean>((resolve) => {
       const socket = connect(port, '127.0.0.1', () => {
         socket.destroy()
@@ -249,6 +251,7 @@ async function listens(port: number): Promise<void> {
       socket.once('error', () => setTimeout(() => resolve(false), 20))
     })
     if (isOpen) return
+    if (performance.now() > deadline) throw new Error(`nothing listens on port ${port} after ${START_MS} ms`)
   }
 }
 
