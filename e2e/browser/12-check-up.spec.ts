@@ -102,7 +102,7 @@ test('where upgrades are refused, the WebSocket says so and the tunnel carries o
 })
 
 test('where UDP goes nowhere, files go through the bridge, and it says why', notIn(CHROMIUM_IS_LAUNCHED), async () => {
-  test.skip(process.getuid?.() !== 0, 'it needs network namespaces, which only root may make')
+  if (process.getuid?.() !== 0) throw new Error('this journey makes network namespaces, which only root may: run it as root')
   const far = await openFarNetwork(120)
   const bridge = await startBridge([], {}, far, nativeNode())
   const executablePath = findChromium()
