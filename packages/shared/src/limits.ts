@@ -47,3 +47,9 @@ export const MAX_TUNNEL_BODY_BYTES = 256 * 1024 + 256
 
 /** Bytes on the way in one direction of a tunnel, which is what each end may have to keep: one full window of a yamux stream, as on the WebSocket. */
 export const TUNNEL_WINDOW_BYTES = 512 * 1024
+
+/** Addresses in a peer record that a bridge carries: every address of a bridge with two interfaces and all transports, and short enough for one answer of any discovery. */
+export const MAX_ANNOUNCED_ADDRESSES = 16
+
+/** Characters of such a record's envelope in base64url: sixteen addresses of 256 bytes, with key and signature. */
+export const MAX_ENVELOPE_LENGTH = 6_144

@@ -11,11 +11,12 @@
  *     nonce       16 bytes  random
  *
  * The signature is Ed25519 (RFC 8032) under the device's libp2p key. Naming the bridge keeps one bridge from logging in at another with what it was shown.
- * Version history: 1, 2026-11-21, first. Unknown fields of the JSON are ignored by both sides.
+ * Version history: 1, 2026-11-21, first; 2026-11-28, `visibility`. Unknown fields of the JSON are ignored by both sides.
  */
 import * as v from 'valibot'
 import { utf8Encode } from './text-codec.ts'
 import { MAX_NAME_LENGTH } from './limits.ts'
+import { visibilitySchema } from './wire/announce-frame.ts'
 
 const LABEL = utf8Encode('footbridge-login-1')
 export const LOGIN_NONCE_BYTES = 16
@@ -77,6 +78,8 @@ export const loginRequestSchema = v.object({
   signature: base64url,
   /** What the person calls this device; shown to others in the peer list. */
   name: v.optional(v.pipe(v.string(), v.maxLength(MAX_NAME_LENGTH))),
+  /** Who can find this device from its first moment on; later it says so on `/footbridge/announce/1.0.0`. `bridge` unless a session says otherwise. */
+  visibility: v.optional(visibilitySchema),
 })
 export type LoginRequest = v.InferOutput<typeof loginRequestSchema>
 

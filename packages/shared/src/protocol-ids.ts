@@ -15,3 +15,6 @@ export const PRESENCE_PROTOCOL = '/footbridge/presence/1.0.0'
 
 /** A browser and its bridge: limits, notices before a circuit is cut or the bridge restarts; JSON frames. */
 export const CONTROL_PROTOCOL = '/footbridge/control/1.0.0'
+
+/** A device and its bridge: who can find the device, and the record of its addresses that the bridge carries; JSON frames. */
+export const ANNOUNCE_PROTOCOL = '/footbridge/announce/1.0.0'

@@ -34,7 +34,8 @@ beforeAll(async () => {
 function createRegistry() {
   const sessions = new Map<string, Session>()
   return {
-    admit: (grant: Grant) => void sessions.set(grant.peer, { state: 'admitted', grant, since: 0, name: grant.name, device: 'browser' }),
+    admit: (grant: Grant) =>
+      void sessions.set(grant.peer, { state: 'admitted', grant, since: 0, name: grant.name, device: 'browser', visibility: 'bridge' }),
     get: (peer: string) => sessions.get(peer),
     end: (peer: string, _reason: EndReason) => void sessions.delete(peer),
     endByToken(tokenId: string) {

@@ -178,7 +178,16 @@ export function createSessions(dependencies: SessionsDependencies): Sessions {
 
     refuseUnusable(token)
     const { id: tokenId, label: tokenLabel, guest } = token
-    registry.admit({ peer, tokenId, tokenLabel, guest, name, expiresAt, ...grantLimits(tokens.newest(token)) })
+    registry.admit({
+      peer,
+      tokenId,
+      tokenLabel,
+      guest,
+      name,
+      expiresAt,
+      visibility: request.visibility,
+      ...grantLimits(tokens.newest(token)),
+    })
     dependencies.onAdmitted?.({ ip, origin })
     return {
       peer,

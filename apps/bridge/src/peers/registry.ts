@@ -4,6 +4,7 @@
  * Not here: what follows from an end (bridge.ts wires that), and how states follow each other (session-transition.ts).
  */
 import { FootbridgeError } from '@footbridge/shared/errors'
+import type { Visibility } from '@footbridge/shared/wire/announce-frame'
 import type { EndReason, Grant, GrantLimits, Profile, Session, SessionEvent } from './session.ts'
 import { next } from './session-transition.ts'
 
@@ -32,6 +33,7 @@ export interface Registry {
   reserved(peer: string): void
   unreserved(peer: string): void
   profile(peer: string, profile: Profile): void
+  visibility(peer: string, visibility: Visibility): void
   /** Starts looking for expired sessions. Idempotent, as is stop. */
   start(): void
   stop(): void
@@ -118,6 +120,9 @@ export function createRegistry(dependencies: RegistryDependencies): Registry {
     },
     profile(peer, profile) {
       apply(peer, { type: 'profile', profile })
+    },
+    visibility(peer, visibility) {
+      apply(peer, { type: 'visibility', visibility })
     },
     start() {
       timer ??= setInterval(sweep, SWEEP_MS).unref()

@@ -1,4 +1,5 @@
 /** Every way through a session, against a simple model of what must hold. */
+import { VISIBILITIES } from '@footbridge/shared/wire/announce-frame'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Grant, Session, SessionEvent } from './session.ts'
@@ -40,6 +41,7 @@ const events: fc.Arbitrary<SessionEvent> = fc.oneof(
     type: fc.constant('profile' as const),
     profile: fc.record({ name: fc.string({ maxLength: 5 }), device: fc.constantFrom('browser' as const, 'phone' as const) }),
   }),
+  fc.record({ type: fc.constant('visibility' as const), visibility: fc.constantFrom(...VISIBILITIES) }),
   fc.constant({ type: 'tick' as const }),
   fc.record({ type: fc.constant('ended' as const), reason: fc.constantFrom('logout' as const, 'revoked' as const) }),
 )
@@ -123,6 +125,19 @@ describe('a session', () => {
       if (!isLive(before) || event.type !== 'limits') return
       expect(after).toEqual({ ...before, grant: { ...before!.grant, ...event.limits } })
     })
+  })
+
+  it('is found by the sessions of its bridge until it says otherwise, and is believed until it ends', () => {
+    holds(({ event, before, after }) => {
+      if (!isLive(after)) return
+      const { visibility } = after as { visibility: unknown }
+      if (event.type === 'visibility') expect(visibility).toBe(event.visibility)
+      else expect(visibility).toBe(isLive(before) ? (before as { visibility: unknown }).visibility : 'bridge')
+    })
+    const hidden = next(undefined, { type: 'admitted', grant: { ...grant, visibility: 'nobody' } }, 0)
+    expect(hidden).toMatchObject({ visibility: 'nobody' })
+    expect(next(hidden, { type: 'admitted', grant }, 1)).toMatchObject({ visibility: 'nobody' })
+    expect(next(hidden, { type: 'admitted', grant: { ...grant, visibility: 'network' } }, 1)).toMatchObject({ visibility: 'network' })
   })
 
   it('gives the same object back when nothing changes', () => {

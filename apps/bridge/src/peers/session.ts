@@ -9,6 +9,7 @@
  * `admitted`: logged in, no libp2p connection yet (or none any more). `connected`: at least one connection. `reachable`: a reservation too; this is
  * what "virtual peer online" means. `ended` is final; another login makes a new session. A login of a peer whose session lives renews it in place.
  */
+import type { Visibility } from '@footbridge/shared/wire/announce-frame'
 import type { DeviceKind } from '@footbridge/shared/wire/presence-frame'
 
 export type EndReason = 'logout' | 'expired' | 'revoked' | 'replaced' | 'stopped'
@@ -21,6 +22,8 @@ export interface Grant extends GrantLimits {
   readonly guest: boolean
   readonly name: string
   readonly expiresAt: number
+  /** What the login said of it; the session keeps what it has when a login says nothing. */
+  readonly visibility?: Visibility | undefined
 }
 
 /** Of the token, for all its sessions together; null is unlimited. Changeable while they last. */
@@ -40,6 +43,8 @@ export interface Profile {
 
 interface Live extends Profile {
   readonly grant: Grant
+  /** Who can find the peer. Who knows its address reaches it whatever this says. */
+  readonly visibility: Visibility
   /** When this state was entered. */
   readonly since: number
 }
@@ -60,6 +65,7 @@ export type SessionEvent =
   | { readonly type: 'reserved' }
   | { readonly type: 'unreserved' }
   | { readonly type: 'profile'; readonly profile: Profile }
+  | { readonly type: 'visibility'; readonly visibility: Visibility }
   /** Time has passed. */
   | { readonly type: 'tick' }
   | { readonly type: 'ended'; readonly reason: EndReason }

@@ -68,6 +68,8 @@ async function subscribe(
 ): Promise<{
   list: Map<string, PresenceRow>
   stream: Stream
+  /** Every frame that came, as text. */
+  said: string[]
   resets: () => number
   hello: (name: string) => void
 }> {
@@ -75,12 +77,15 @@ async function subscribe(
   const stream = await connection.newStream(PRESENCE_PROTOCOL)
   const frames = lpStream(stream)
   const list = new Map<string, PresenceRow>()
+  const said: string[] = []
   let resets = 0
   const hello = (name: string): void => void frames.write(encodeJsonFrame({ type: 'hello', name, device: 'phone' })).catch(() => {})
   hello('Alice')
   const read = async (): Promise<void> => {
     for (;;) {
-      const frame = decodePresenceFrame((await frames.read()).subarray())
+      const bytes = (await frames.read()).subarray()
+      said.push(new TextDecoder().decode(bytes))
+      const frame = decodePresenceFrame(bytes)
       if (frame?.type === 'peers') {
         if (frame.reset === true) {
           list.clear()
@@ -92,7 +97,7 @@ async function subscribe(
     }
   }
   read().catch(() => {})
-  return { list, stream, resets: () => resets, hello }
+  return { list, stream, said, resets: () => resets, hello }
 }
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
@@ -111,6 +116,22 @@ describe('presence', () => {
     registry.end('bob', 'logout')
     await eventually(() => expect([...list.keys()]).toEqual(['charlie']))
     expect(resets()).toBe(1)
+  })
+
+  it('leaves out who hides, names them to nobody, and tells at once when they hide or show themselves', async () => {
+    const { node, registry, appear } = await startPresence()
+    const alice = await startNode([])
+    appear(alice.peerId.toString())
+    registry.admit({ ...grant('bob'), visibility: 'nobody' })
+    const { list, said } = await subscribe(node, alice)
+    registry.reserved('bob')
+    appear('charlie')
+    await eventually(() => expect([...list.keys()]).toEqual(['charlie']))
+    expect(said.join()).not.toContain('bob')
+    registry.visibility('bob', 'network')
+    await eventually(() => expect([...list.keys()]).toEqual(['charlie', 'bob']))
+    registry.visibility('charlie', 'nobody')
+    await eventually(() => expect([...list.keys()]).toEqual(['bob']))
   })
 
   it('tells an empty list as one', async () => {

@@ -76,7 +76,7 @@ export function createPresence({ node, registry, clock }: PresenceDependencies):
   }
 
   const beginList = (subscriber: Subscriber): void => {
-    subscriber.owed = new Set(registry.list().flatMap((session) => (session.state === 'reachable' ? [session.grant.peer] : [])))
+    subscriber.owed = new Set(registry.list().flatMap((session) => (isListed(session) ? [session.grant.peer] : [])))
     subscriber.owed.delete(subscriber.peer)
     subscriber.reset = true
   }
@@ -171,7 +171,8 @@ export function createPresence({ node, registry, clock }: PresenceDependencies):
   const onChange = ({ peer, before, after }: SessionChange): void => {
     if (after.state === 'ended')
       for (const each of subscribers) if (each.peer === peer) each.stream.abort(new Error('the session has ended'))
-    if (before?.state !== 'reachable' && after.state !== 'reachable') return
+    // Who hides is not even told of as gone: that would name them.
+    if (!isListed(before) && !isListed(after)) return
     changed.add(peer)
     schedule()
   }
@@ -233,11 +234,15 @@ export function createPresence({ node, registry, clock }: PresenceDependencies):
   }
 }
 
-/** How a session shows to others; undefined unless it is reachable. */
+/** How a session shows to others; undefined unless it is reachable and wants to be seen. */
 export function presenceRow(session: Session | undefined): PresenceRow | undefined {
-  if (session?.state !== 'reachable') return undefined
+  if (!isListed(session)) return undefined
   const { grant, name, device, since } = session
   return { peer: grant.peer, name, device, since }
+}
+
+function isListed(session: Session | undefined): session is Extract<Session, { state: 'reachable' }> {
+  return session?.state === 'reachable' && session.visibility !== 'nobody'
 }
 
 function nextTurn(): Promise<void> {

@@ -17,17 +17,11 @@
  */
 import * as v from 'valibot'
 import { decodeJsonFrame } from './json-frame.ts'
+import { word } from './word.ts'
 
 /** Finite: JSON reads 1e999 as Infinity, and a timer that waits so long fires at once. */
 const time = v.pipe(v.number(), v.finite(), v.minValue(0))
 const amount = v.nullable(v.pipe(v.number(), v.finite(), v.minValue(0)))
-/** A word of a list that may grow: unknown ones are read as `other`. */
-const word = <const Words extends readonly string[]>(words: Words): v.GenericSchema<unknown, Words[number] | 'other'> =>
-  v.pipe(
-    v.string(),
-    v.maxLength(32),
-    v.transform((text) => words.find((known): known is Words[number] => known === text) ?? ('other' as const)),
-  )
 
 /** What is limited. */
 const limit = word(['reservations', 'circuits', 'circuit_rate', 'bytes_per_second', 'bytes_per_day'])

@@ -1,9 +1,10 @@
-/** Message and presence frames: what fits goes through unchanged, everything else is refused with a code. */
+/** Message, presence and announce frames: what fits goes through unchanged, everything else is refused with a code. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { isFootbridgeError } from '../errors.ts'
 import { MAX_FRAME_BYTES, MAX_TEXT_LENGTH } from '../limits.ts'
 import { utf8Encode } from '../text-codec.ts'
+import { decodeAnnounceFrame, VISIBILITIES, type AnnounceFrame } from './announce-frame.ts'
 import { encodeJsonFrame } from './json-frame.ts'
 import { decodeMessageFrame, type MessageFrame } from './message-frame.ts'
 import { decodePresenceFrame, type PresenceFrame } from './presence-frame.ts'
@@ -45,9 +46,28 @@ const presence: fc.Arbitrary<PresenceFrame> = fc.oneof(
   fc.record({ type: fc.constant('gone' as const), peers: fc.array(fc.string({ minLength: 1, maxLength: 128 }), { maxLength: 100 }) }),
 )
 
+const base64url = fc.stringMatching(/^[A-Za-z0-9_-]{1,200}$/)
+const places = fc.record({
+  place: fc.constantFrom('presence' as const, 'mdns' as const, 'other' as const),
+  state: fc.constantFrom('announced' as const, 'full' as const, 'other' as const),
+  names: fc.array(fc.string({ maxLength: 255 }), { maxLength: 32 }),
+})
+const announce: fc.Arbitrary<AnnounceFrame> = fc.oneof(
+  fc.record({ type: fc.constant('visible' as const), visibility: fc.constantFrom(...VISIBILITIES) }),
+  fc.record({ type: fc.constant('places' as const), places: fc.array(places, { maxLength: 16 }) }),
+  fc.record({
+    type: fc.constant('wanted' as const),
+    addresses: fc.array(fc.string({ minLength: 1, maxLength: 512 }), { maxLength: 16 }),
+    after: fc.maxSafeNat(),
+  }),
+  fc.record({ type: fc.constant('record' as const), envelope: base64url, legacy: base64url }),
+  fc.record({ type: fc.constant('refused' as const), reason: fc.constantFrom('address' as const, 'number' as const, 'other' as const) }),
+)
+
 const protocols = [
   { name: 'message', frame: message as fc.Arbitrary<unknown>, decode: decodeMessageFrame },
   { name: 'presence', frame: presence as fc.Arbitrary<unknown>, decode: decodePresenceFrame },
+  { name: 'announce', frame: announce as fc.Arbitrary<unknown>, decode: decodeAnnounceFrame },
 ]
 
 describe.each(protocols)('the $name protocol', ({ frame, decode }) => {
@@ -93,6 +113,21 @@ describe.each(protocols)('the $name protocol', ({ frame, decode }) => {
 test('a frame over the limit is refused on both sides', () => {
   expect(() => encodeJsonFrame({ text: 'x'.repeat(MAX_FRAME_BYTES) })).toThrow(expect.objectContaining({ code: 'too_large' }))
   expect(() => decodeMessageFrame(new Uint8Array(MAX_FRAME_BYTES + 1))).toThrow(expect.objectContaining({ code: 'too_large' }))
+})
+
+test('what a frame of a later version says is read as something else, not refused', () => {
+  const frame = { type: 'places', places: [{ place: 'town-crier', state: 'hoarse', names: [] }] }
+  expect(decodeAnnounceFrame(encodeJsonFrame(frame))).toEqual({ type: 'places', places: [{ place: 'other', state: 'other', names: [] }] })
+})
+
+test.each([
+  [{ type: 'visible', visibility: 'everybody' }, 'a choice that this version cannot keep'],
+  [{ type: 'wanted', addresses: ['/a'], after: -1 }, 'a number below zero'],
+  [{ type: 'wanted', addresses: Array.from({ length: 17 }, () => '/a'), after: 0 }, 'more addresses than a record may have'],
+  [{ type: 'record', envelope: 'a'.repeat(6_145), legacy: 'a' }, 'an envelope over its limit'],
+  [{ type: 'record', envelope: 'a+/=', legacy: 'a' }, 'another base64'],
+])('%j is refused: %s', (frame, _reason) => {
+  expect(() => decodeAnnounceFrame(encodeJsonFrame(frame))).toThrow(expect.objectContaining({ code: 'protocol_violation' }))
 })
 
 test('the longest text fits one frame in the widest script', () => {
