@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { ConfigError, readConfig, SETTINGS, type Flags } from './config.ts'
+import { readConfig, SETTINGS, type Flags } from './config.ts'
+import { ConfigError } from './settings.ts'
 
 const refusalOf = (flags: Flags, env: Record<string, string> = {}): string => {
   try {

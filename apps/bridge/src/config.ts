@@ -1,13 +1,23 @@
 /**
  * Every setting of the bridge, once: flag, environment variable, unit, default, reason, and how its text becomes a value.
- * A flag wins over its variable, a variable over the default. Nothing here touches process: main.ts hands flags and environment in.
- * Not here: caps and rates (limits.ts), and what a token may do (`footbridge token create --help`).
+ * Nothing here touches process: main.ts hands flags and environment in.
+ * Not here: what wins over what (settings.ts), the config file (settings-file.ts), caps and rates (limits.ts), and what a token may do (`footbridge token
+ * create --help`).
  */
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { multiaddr } from '@multiformats/multiaddr'
 import { MAX_NAME_LENGTH } from '@footbridge/shared/limits'
 import { MAX_DRAIN_SECONDS } from './limits.ts'
+import {
+  ConfigError,
+  createSettingReader,
+  refuseUnknownVariables,
+  setting,
+  type Environment,
+  type FlagsOf,
+  type SettingsFile,
+} from './settings.ts'
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
@@ -50,31 +60,18 @@ export interface Config {
 /** The secret itself is read when it is needed, and shown nowhere. */
 export type TurnSecret = { readonly file: string } | { readonly text: string }
 
-/** A setting that cannot be used: `message` is one whole line for a person, naming the setting and the reason. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
-}
-
-interface Setting<Value> {
-  /** As commander reads it. Switches have no `<value>`. */
-  readonly flag: string
-  readonly env: string
-  /** What it is and in what unit, for --help. */
-  readonly help: string
-  /** In words when it depends on other settings; undefined for "none". */
-  readonly default: string | undefined
-  /** Why there is such a setting, or why the default is what it is. */
-  readonly reason: string
-  /** @throws Error with the reason alone: "must be …". */
-  readonly parse: (text: string) => Value
-}
-
-const setting = <Value>(definition: Setting<Value>): Setting<Value> => definition
-
 /** No flag and no default: not to be typed, nor shown. */
 export const TURN_SECRET_VARIABLE = 'FOOTBRIDGE_TURN_SECRET'
 
 export const SETTINGS = {
+  config: setting({
+    flag: '--config <file>',
+    env: 'FOOTBRIDGE_CONFIG',
+    help: 'TOML file of settings by their names without the dashes, such as port = 9000; flags and variables win over it',
+    default: undefined,
+    reason: 'a service has its settings in one place to review and to keep',
+    parse: (text) => resolve(nonEmpty(text)),
+  }),
   host: setting({
     flag: '--host <address>',
     env: 'FOOTBRIDGE_HOST',
@@ -233,36 +230,23 @@ export const SETTINGS = {
 
 /** Settings whose default follows from others. */
 const DEFAULTS_IN_WORDS: ReadonlySet<SettingName> = new Set(['p2pPort', 'wtPort', 'wtHost'])
+/** ICE servers carry passwords, and a TURN server might by mistake. */
+const CONFIDENTIAL: ReadonlySet<SettingName> = new Set(['iceServers', 'turnUrls'])
+const VARIABLES: ReadonlySet<string> = new Set([...Object.values(SETTINGS).map(({ env }) => env), TURN_SECRET_VARIABLE])
 
 export type SettingName = keyof typeof SETTINGS
-/** What the command line gave, as text; a switch is `true`. */
-export type Flags = { readonly [Name in SettingName]?: string | boolean | undefined }
+export type Flags = FlagsOf<typeof SETTINGS>
 
-/** @throws ConfigError naming the flag or variable, the value and the reason. */
-export function readConfig(flags: Flags, env: Readonly<Record<string, string | undefined>>): Config {
-  refuseUnknownVariables(env)
-
-  function read<Name extends SettingName>(name: Name): ReturnType<(typeof SETTINGS)[Name]['parse']> | undefined {
-    const { flag, env: variable, default: fallback, parse } = SETTINGS[name]
-    const given = flags[name]
-    const fromEnv = env[variable] === '' ? undefined : env[variable]
-    const [source, text] =
-      given !== undefined ? [flag.split(' ')[0], String(given)] : fromEnv !== undefined ? [variable, fromEnv] : [undefined, fallback]
-    if (text === undefined || (source === undefined && DEFAULTS_IN_WORDS.has(name))) return undefined
-    try {
-      return parse(text) as ReturnType<(typeof SETTINGS)[Name]['parse']>
-    } catch (error) {
-      // ICE servers carry passwords, and a TURN server might by mistake: the value is not repeated.
-      const shown = name === 'iceServers' || name === 'turnUrls' ? '' : ` ${JSON.stringify(text)}`
-      throw new ConfigError(`${source}${shown} ${error instanceof Error ? error.message : String(error)}`)
-    }
-  }
-
-  function required<Name extends SettingName>(name: Name): ReturnType<(typeof SETTINGS)[Name]['parse']> {
-    const value = read(name)
-    if (value === undefined) throw new ConfigError(`${SETTINGS[name].flag} is missing`)
-    return value
-  }
+/** @throws ConfigError naming the flag, the variable or the file and its key, the value and the reason. */
+export function readConfig(flags: Flags, env: Environment, file?: SettingsFile<SettingName>): Config {
+  refuseUnknownVariables(env, VARIABLES, 'start')
+  const { read, required } = createSettingReader(SETTINGS, {
+    flags,
+    env,
+    file,
+    defaultsInWords: DEFAULTS_IN_WORDS,
+    confidential: CONFIDENTIAL,
+  })
 
   const host = required('host')
   const port = required('port')
@@ -313,23 +297,6 @@ function readTurn(urls: readonly string[], file: string | undefined, text: strin
 
 export function isLoopback(host: string): boolean {
   return host.startsWith('127.') || host === '::1'
-}
-
-/** A mistyped variable would otherwise be ignored in silence, and a bridge run with a limit that is not there. */
-function refuseUnknownVariables(env: Readonly<Record<string, string | undefined>>): void {
-  const known = new Set<string>([...Object.values(SETTINGS).map((definition) => definition.env), TURN_SECRET_VARIABLE])
-  for (const variable of Object.keys(env)) {
-    if (!variable.startsWith('FOOTBRIDGE_') || known.has(variable)) continue
-    const near = [...known].find((name) => isNear(name, variable))
-    const hint = near === undefined ? 'footbridge start --help lists all of them' : `did you mean ${near}?`
-    throw new ConfigError(`${variable} is not a setting: unset or correct it; ${hint}`)
-  }
-}
-
-/** The same letters in another order, case or grouping: what slips of the fingers make. */
-function isNear(known: string, typed: string): boolean {
-  const letters = (name: string): string => name.toUpperCase().replaceAll('_', '').split('').toSorted().join('')
-  return letters(known) === letters(typed)
 }
 
 function nonEmpty(text: string): string {

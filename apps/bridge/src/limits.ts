@@ -56,6 +56,11 @@ export const GUEST_WINDOW_SECONDS = 3_600
 /** New guests an hour from one address (IPv6: from one /64). A household or a table in a café. */
 export const GUEST_POINTS_PER_ADDRESS = 20
 
+/** Settings. */
+
+/** A config file: every setting with a comment of a page has less. */
+export const MAX_CONFIG_FILE_BYTES = 256 * 1024
+
 /** HTTP. */
 
 /** Body of an API request; a login with the longest name has under 2 KB. */

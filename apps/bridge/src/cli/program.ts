@@ -4,6 +4,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import type { DestinationStream } from 'pino'
 import { readConfig, SETTINGS, type Config, type Flags, type SettingName } from '../config.ts'
+import { readSettingsFile } from '../settings-file.ts'
 import type { Console } from './console.ts'
 import type { DoctorFlags } from './doctor-command.ts'
 import { limitsCommand, setLimitsCommand, type LimitsFlags } from './limits-commands.ts'
@@ -20,7 +21,7 @@ import {
 } from './token-commands.ts'
 
 /** What the other commands need of the settings: where the store is, and what login links begin with. */
-const SHARED_SETTINGS: readonly SettingName[] = ['dataDir', 'publicUrl', 'host', 'port']
+const SHARED_SETTINGS: readonly SettingName[] = ['config', 'dataDir', 'publicUrl', 'host', 'port']
 
 export interface ProgramDependencies {
   readonly console: Console
@@ -77,7 +78,11 @@ function createProgram({ console, openLog }: ProgramDependencies, fail: () => vo
     .showSuggestionAfterError(true)
     .addHelpText('after', formatSettings)
 
-  const configOf = (command: Command): Config => readConfig(command.opts<Flags>(), console.env)
+  const configOf = (command: Command): Config => {
+    const { env } = console
+    const flags = command.opts<Flags>()
+    return readConfig(flags, env, readSettingsFile({ table: SETTINGS, flags, env, command: 'start' }))
+  }
 
   const start = program
     .command('start', { isDefault: true })

@@ -2,7 +2,8 @@
  * The secret that the bridge shares with the operator's TURN server: from its file or as it was given. Never logged, never in an error.
  */
 import { readFile } from 'node:fs/promises'
-import { ConfigError, type TurnSecret } from '../config.ts'
+import type { TurnSecret } from '../config.ts'
+import { ConfigError } from '../settings.ts'
 
 /** More is no secret but the wrong file. */
 const MAX_SECRET_LENGTH = 1_024
