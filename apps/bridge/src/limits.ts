@@ -66,6 +66,13 @@ export const MAX_CONFIG_FILE_BYTES = 256 * 1024
 /** Body of an API request; a login with the longest name has under 2 KB. */
 export const MAX_API_BODY_BYTES = 8 * 1024
 
+/** Metrics. */
+
+/** Different labels of one metric: above what our own words make, and a fault that puts a stranger's words into a label stays small. */
+export const MAX_SERIES_PER_METRIC = 256
+/** How old a text of `/metrics` may be that is given again: reading it costs milliseconds, and where it is public anybody may ask. */
+export const METRICS_REUSE_MS = SECOND
+
 /** Native peers. */
 
 /**
@@ -133,6 +140,34 @@ export const MAX_CONTROL_WATCHERS = 16
 export const MAX_SIGHTINGS = 16
 /** How long the token lives with which `footbridge doctor` logs in once; housekeeping forgets it afterwards. */
 export const DOCTOR_TOKEN_LIFE_MS = 5 * MINUTE
+
+/** Announcing virtual peers to the network. */
+
+/** Records carried at once, of every virtual peer that one bridge may have; each is kept twice, at 10 KB with its addresses. */
+export const MAX_ANNOUNCED_PEERS = 10_000
+/** Of one token: the devices of a class. A token that is passed around does not fill the bridge's rendezvous and its LAN. */
+export const MAX_ANNOUNCED_PEERS_PER_TOKEN = 50
+/** Frames a minute of one device: a person who changes their mind, and a new record for each change of address; not a program. */
+export const MAX_ANNOUNCE_FRAMES_PER_MINUTE = 60
+/** How long a record is still told after its addresses stopped being ours: time for the device to sign another. */
+export const OUTDATED_RECORD_MS = MINUTE
+/** How often our own addresses are looked at: those of WebTransport change with its certificates, and nobody tells. */
+export const OWN_ADDRESSES_CHECK_MS = 30 * SECOND
+/** How often a place that took no record is tried again. */
+export const ANNOUNCE_RETRY_MS = 30 * SECOND
+/** What a rendezvous is told to remember a virtual peer for. It is taken out when its session ends; this bounds what remote copies and a crash leave behind. */
+export const ANNOUNCED_RENDEZVOUS_TTL_MS = 10 * MINUTE
+/** Virtual peers told on the LAN: each is a packet of 700 bytes for every machine there, with every question of one of them. */
+export const MAX_MDNS_PEERS = 200
+/** What LAN caches may keep if our goodbye is lost; as libp2p's own. */
+export const MDNS_TTL_SECONDS = 120
+/** Unasked repetition: twice in that time, so that a lost packet loses nobody, and peers that ask every five minutes keep them. */
+export const MDNS_REPEAT_MS = MINUTE
+/** RFC 6762 section 6: a record is not multicast again within a second, however many ask. */
+export const MDNS_ANSWER_EVERY_MS = SECOND
+/** Packets a tick while answers are spread, and the tick: 200 packets take two seconds, which no network notices. */
+export const MDNS_PACKETS_PER_TICK = 10
+export const MDNS_TICK_MS = 100
 
 /** Stopping. */
 

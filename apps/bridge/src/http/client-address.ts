@@ -78,7 +78,8 @@ function knownAddresses(list: readonly string[]): string[] {
   return addresses.slice(addresses.findLastIndex((address) => isIP(address) === 0) + 1)
 }
 
-function plainAddress(address: string): string {
+/** IPv4 in IPv6 as IPv4, without a zone. */
+export function plainAddress(address: string): string {
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address.split('%')[0] ?? ''
 }
 

@@ -1,5 +1,5 @@
 /**
- * What the relay has done since it started, for each token and in all: read through one object, by `footbridge status` now and by metrics later.
+ * What the relay has done since it started, for each token and in all: read through one object, by `footbridge status` and by the metrics.
  * Bytes are entered when a circuit's lease is renewed or given back: at most one lease a circuit late.
  * Not here: what a token has used of its day (auth/budgets.ts).
  */
@@ -15,6 +15,8 @@ export interface TrafficCounters {
   readonly reservations: number
   readonly reservationsMade: number
   readonly reservationsRefused: Readonly<Partial<Record<StatusName, number>>>
+  /** Ended by their time, not renewed. */
+  readonly reservationsExpired: number
   /** Open now, those being set up included. */
   readonly circuits: number
   readonly circuitsOpened: number
@@ -40,6 +42,7 @@ export interface Entry {
   readonly reservations?: 1 | -1
   readonly reservationsMade?: 1
   readonly reservationsRefused?: StatusName
+  readonly reservationsExpired?: 1
   readonly circuits?: 1 | -1
   readonly circuitsOpened?: 1
   readonly circuitsRefused?: StatusName
@@ -55,6 +58,8 @@ export interface Counters {
   /** Enters a fact for tokens; those of both ends when they differ. */
   countFor(tokenIds: Iterable<string>, entry: Entry): void
   read(): RelayCounters
+  /** In all, without the tokens: costs the same however many there are. */
+  readTotal(): TrafficCounters
 }
 
 export function createCounters(): Counters {
@@ -85,6 +90,7 @@ export function createCounters(): Counters {
     countFor(tokenIds, entry) {
       for (const id of tokenIds) enter(ofToken(id), entry)
     },
+    readTotal: () => structuredClone(total),
     read: () => ({ total: structuredClone(total), tokens: new Map([...tokens].map(([id, each]) => [id, structuredClone(each)])) }),
   }
 }
@@ -94,6 +100,7 @@ function empty(): Mutable {
     reservations: 0,
     reservationsMade: 0,
     reservationsRefused: {},
+    reservationsExpired: 0,
     circuits: 0,
     circuitsOpened: 0,
     circuitsRefused: {},

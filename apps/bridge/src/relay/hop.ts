@@ -64,6 +64,10 @@ function createHop(components: HopComponents, options: HopOptions): Relay & Star
       counters.count({ reservations: by })
       for (const { kind, id } of scopes) if (kind === 'token') counters.countFor([id], { reservations: by })
     },
+    expired: (scopes) => {
+      counters.count({ reservationsExpired: 1 })
+      for (const { kind, id } of scopes) if (kind === 'token') counters.countFor([id], { reservationsExpired: 1 })
+    },
   })
   const shared = { limits, wireLimit, policy, events, reservations, rates, counters, now, connectionTo, isDraining }
   const reserve = createReserve({ ...shared, relay: components.peerId, privateKey: components.privateKey, relayAddresses })
@@ -160,6 +164,7 @@ function createHop(components: HopComponents, options: HopOptions): Relay & Star
       return circuits.drain(ms)
     },
     counters: () => counters.read(),
+    totals: () => counters.readTotal(),
   }
 }
 

@@ -3,7 +3,7 @@
  * Not here: the wire and the pump (hop.ts, pump.ts), and who may reserve (the policy comes in).
  */
 import type { PeerId } from '@libp2p/interface'
-import type { CutReason, RelayCounters } from './counters.ts'
+import type { CutReason, RelayCounters, TrafficCounters } from './counters.ts'
 import type { ScopeKind, ScopeLimits } from './scopes.ts'
 
 /** Answers that the relay needs from the rest of the bridge; each is asked at the moment of use, so that changes take effect at once. */
@@ -74,4 +74,6 @@ export interface Relay {
   drain(ms: number): Promise<void>
   /** Live; a copy at the time of the call. */
   counters(): RelayCounters
+  /** Those of all together, cheaply. */
+  totals(): TrafficCounters
 }

@@ -39,8 +39,10 @@ export function createReservations(options: {
   readonly events: Pick<RelayEvents, 'reserved' | 'unreserved'>
   /** Told how many a reservation's scopes hold more or fewer. */
   readonly changed?: (scopes: readonly Scope[], by: 1 | -1) => void
+  /** Told of one that ended by its time, in addition. */
+  readonly expired?: (scopes: readonly Scope[]) => void
 }): Reservations {
-  const { max, now, events, changed } = options
+  const { max, now, events, changed, expired } = options
   const held = new Map<string, Reservation>()
   const places = createCountBook()
 
@@ -90,7 +92,11 @@ export function createReservations(options: {
     release,
     sweep() {
       const at = now()
-      for (const { peer, expiresAt } of held.values()) if (expiresAt <= at) release(peer)
+      for (const { peer, expiresAt, scopes } of held.values()) {
+        if (expiresAt > at) continue
+        release(peer)
+        expired?.(scopes)
+      }
     },
     count: (scopeKey) => places.count(scopeKey),
   }

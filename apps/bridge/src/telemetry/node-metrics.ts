@@ -1,0 +1,114 @@
+/**
+ * What a libp2p node does, as metrics: connections by transport, and addresses that it began or ceased to listen on.
+ * Not here: libp2p's own (metrics.ts).
+ */
+import type { Connection, Libp2pEvents, Startable, TypedEventTarget } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import type { MetricFamily, Sample } from './metrics.ts'
+import { one } from './relay-metrics.ts'
+import { createTally } from './tally.ts'
+
+export type TransportKind = 'websocket' | 'webtransport' | 'tunnel' | 'tcp' | 'quic' | 'webrtc' | 'circuit' | 'other'
+
+/** Innermost first: a circuit is one whatever it goes over, and a WebSocket goes over TCP. */
+const KINDS: readonly (readonly [string, TransportKind])[] = [
+  ['p2p-circuit', 'circuit'],
+  ['webtransport', 'webtransport'],
+  ['webrtc-direct', 'webrtc'],
+  ['webrtc', 'webrtc'],
+  ['quic-v1', 'quic'],
+  ['ws', 'websocket'],
+  ['wss', 'websocket'],
+  ['http', 'tunnel'],
+  ['tcp', 'tcp'],
+]
+
+/** By which transport an address is reached. */
+export function transportOf(address: Multiaddr): TransportKind {
+  const names = new Set(address.getComponents().map(({ name }) => name))
+  return KINDS.find(([name]) => names.has(name))?.[1] ?? 'other'
+}
+
+type Connected = Pick<Connection, 'remoteAddr' | 'direction' | 'remotePeer'>
+
+export interface NodeMetrics {
+  readonly families: readonly MetricFamily[]
+  /** Counts from now on. */
+  watch(node: { getConnections(): readonly Connected[]; addEventListener: TypedEventTarget<Libp2pEvents>['addEventListener'] }): void
+}
+
+/** @param hasSession whether a peer that connects is a virtual peer of this bridge: its connection is a first hop. */
+export function createNodeMetrics(hasSession: (peer: string) => boolean): NodeMetrics {
+  const opened = createTally({
+    name: 'footbridge_connections_opened_total',
+    help: 'libp2p connections since the start, by transport and direction',
+    labels: ['transport', 'direction'],
+  })
+  const firstHops = createTally({
+    name: 'footbridge_first_hops_total',
+    help: 'Connections of peers with a session since the start, by transport',
+    labels: ['transport'],
+  })
+  let connections: () => readonly Connected[] = () => []
+
+  return {
+    families: [
+      opened,
+      firstHops,
+      {
+        name: 'footbridge_connections',
+        type: 'gauge',
+        help: 'libp2p connections now, by transport and direction',
+        labels: ['transport', 'direction'],
+        read: () => countConnections(connections()),
+      },
+    ],
+    watch(node) {
+      connections = () => node.getConnections()
+      node.addEventListener('connection:open', ({ detail: { remoteAddr, remotePeer, direction } }) => {
+        const transport = transportOf(remoteAddr)
+        opened.count(transport, direction)
+        if (hasSession(remotePeer.toString())) firstHops.count(transport)
+      })
+    },
+  }
+}
+
+function* countConnections(connections: readonly Connected[]): Iterable<Sample> {
+  const counts = new Map<string, { readonly labels: Record<string, string>; value: number }>()
+  for (const { remoteAddr, direction } of connections) {
+    const transport = transportOf(remoteAddr)
+    const key = `${transport} ${direction}`
+    const entry = counts.get(key) ?? { labels: { transport, direction }, value: 0 }
+    entry.value++
+    counts.set(key, entry)
+  }
+  yield* counts.values()
+}
+
+/**
+ * A libp2p service without an interface of its own, which counts from before the node listens. The names are those that operators of libp2p relays and
+ * rendezvous points already draw.
+ */
+export function createListenMetrics(names: readonly ('relay_listen_events_total' | 'rendezvous_listen_events_total')[]): {
+  readonly families: readonly MetricFamily[]
+  readonly service: (components: { readonly events: TypedEventTarget<Libp2pEvents> }) => Startable
+} {
+  let events = 0
+  const count = (): void => {
+    events++
+  }
+  return {
+    families: names.map((name) => one(name, 'counter', 'How often the node began or ceased to listen on an address', () => events)),
+    service: (components) => ({
+      start() {
+        components.events.addEventListener('transport:listening', count)
+        components.events.addEventListener('transport:close', count)
+      },
+      stop() {
+        components.events.removeEventListener('transport:listening', count)
+        components.events.removeEventListener('transport:close', count)
+      },
+    }),
+  }
+}

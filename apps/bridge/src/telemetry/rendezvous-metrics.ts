@@ -1,0 +1,42 @@
+/**
+ * What the rendezvous server has done, as metrics with the names and results that operators of libp2p rendezvous points already draw.
+ * Not here: the counting (packages/protocols/src/rendezvous).
+ */
+import type { MetricFamily } from './metrics.ts'
+
+/** Since the start. */
+export interface RendezvousTotals {
+  /** Discoveries that were answered with registrations, though they be none, and those that were refused. */
+  readonly served: number
+  readonly notServed: number
+  readonly registered: number
+  readonly rejected: number
+  readonly unregistered: number
+  readonly expired: number
+}
+
+export function rendezvousMetrics(totals: () => RendezvousTotals): MetricFamily[] {
+  return [
+    {
+      name: 'rendezvous_discover_total',
+      type: 'counter',
+      help: 'Discoveries, by what became of them',
+      labels: ['result'],
+      *read() {
+        const { served, notServed } = totals()
+        yield { value: served, labels: { result: 'served' } }
+        yield { value: notServed, labels: { result: 'not_served' } }
+      },
+    },
+    {
+      name: 'rendezvous_registrations_total',
+      type: 'counter',
+      help: 'Registrations that were made, refused, taken back or forgotten',
+      labels: ['result'],
+      *read() {
+        const { registered, rejected, unregistered, expired } = totals()
+        for (const [result, value] of Object.entries({ registered, rejected, unregistered, expired })) yield { value, labels: { result } }
+      },
+    },
+  ]
+}
