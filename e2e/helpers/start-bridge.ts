@@ -64,7 +64,9 @@ export async function startBridge(
   async function launch(): Promise<Child> {
     const ports = ['--port', String(port), '--p2p-port', String(p2pPort)]
     const place = far === undefined ? [] : ['--host', far.address, '--public-url', origin]
-    const command = [...node, ...PROGRAM, ...ports, '--data-dir', dataDir, ...place, ...flags]
+    // Bridges of other journeys on this machine are none of its business.
+    const alone = flags.includes('--mdns-tags') ? [] : ['--disable-mdns']
+    const command = [...node, ...PROGRAM, ...ports, '--data-dir', dataDir, ...place, ...alone, ...flags]
     const started = new Child(far?.within(command) ?? command, env)
     await Promise.race([
       answers(() => read('/healthz'), `${origin}/healthz`),

@@ -19,7 +19,7 @@ export interface LabBridge {
 export async function startLabBridge(world: World): Promise<LabBridge> {
   const dataDir = join(world.folder, 'bridge')
   mkdirSync(dataDir, { recursive: true })
-  const flags = ['--host', '0.0.0.0', '--port', '443', '--public-url', BRIDGE_ORIGIN, '--data-dir', dataDir]
+  const flags = ['--disable-mdns', '--host', '0.0.0.0', '--port', '443', '--public-url', BRIDGE_ORIGIN, '--data-dir', dataDir]
   const tls = ['--tls-cert', world.certificates.cert, '--tls-key', world.certificates.key]
   const command = [...nativeNode(), '--max-semi-space-size=4', 'apps/bridge/bin/footbridge.mjs', ...flags, ...tls]
   const child = world.start(world.layout.bridge.namespace, command)

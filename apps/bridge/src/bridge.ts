@@ -14,6 +14,7 @@ import type { Storage } from '@footbridge/storage/ports'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import type { Context, Hono } from 'hono'
 import type { IncomingMessage } from 'node:http'
+import type { Registry as MetricRegistry } from 'prom-client'
 
 import { plainSettings } from './admin/diagnosis.ts'
 import { createAdminRoutes } from './admin/routes.ts'
@@ -28,6 +29,8 @@ import { createControl, type Control } from './control/control.ts'
 import { createApp } from './http/app.ts'
 import { readCertificate, watchCertificate } from './http/certificate.ts'
 import { createClientAddress } from './http/client-address.ts'
+import { createMetricsAccess } from './http/metrics-access.ts'
+import { createOperationRoutes } from './http/operation-routes.ts'
 import { closeError } from './http/close-codes.ts'
 import { createSightings } from './http/sightings.ts'
 import { createServer } from './http/server.ts'
@@ -36,9 +39,11 @@ import { loadStaticFiles } from './http/static-files.ts'
 import { createTunnelRoutes } from './http/tunnels.ts'
 import { FAREWELL_MS, HOUSEKEEPING_MS, RESTART_AWAY_MS } from './limits.ts'
 import { createAddresses, originToMultiaddr } from './node/addresses.ts'
+import { agentOf } from './node/agent.ts'
 import { type BridgeNode, createNode } from './node/create-node.ts'
 import { loadIdentity } from './node/identity.ts'
 import { createLiveness } from './node/liveness.ts'
+import { createNetwork } from './network.ts'
 import { createRegistry, type Registry } from './peers/registry.ts'
 import { createIceServers } from './ice-servers.ts'
 import { createPresence } from './presence/presence.ts'
@@ -50,7 +55,12 @@ import { createTurnCredentials } from './turn/turn-credentials.ts'
 import { createRelayPolicy, sessionLimits } from './relay-policy.ts'
 import { createAllowance } from './stun/allowance.ts'
 import { createStunServer, type StunServer } from './stun/stun-server.ts'
+import { bridgeMetrics } from './telemetry/bridge-metrics.ts'
+import { httpTally } from './telemetry/http-metrics.ts'
 import { type Log, libp2pLogger } from './telemetry/log.ts'
+import { createMetrics } from './telemetry/metrics.ts'
+import { createListenMetrics, createNodeMetrics } from './telemetry/node-metrics.ts'
+import { limitTally, relayMetrics } from './telemetry/relay-metrics.ts'
 
 export interface BridgeParts {
   readonly storage: Storage
@@ -61,6 +71,8 @@ export interface BridgeParts {
   readonly version: string
   /** The native WebTransport, or why this machine has none; without it the bridge runs without. */
   readonly webTransport?: LoadedBinding
+  /** The numbers of the process, where it has any: one for all that runs in it. */
+  readonly processMetrics?: MetricRegistry
   /** Folder of the built web app. */
   readonly webRoot?: string
 }
@@ -97,6 +109,7 @@ const WEB_ROOT = fileURLToPath(new URL('../../web/dist', import.meta.url))
 
 export function createBridge(config: Config, parts: BridgeParts): Bridge {
   const { storage, log, clock, randomBytes, version, webRoot = WEB_ROOT, webTransport = { reason: 'this program has none' } } = parts
+  const { processMetrics } = parts
   /** What has been started, to be stopped in reverse. */
   const stack: (() => Promise<void> | void)[] = []
   let stopping: Promise<void> | undefined
@@ -151,6 +164,19 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
           ? undefined
           : { host: config.wtHost, port: webTransports.port, suffix: webTransports.addressSuffix() },
     })
+    const metrics = createMetrics({ dataDir: config.dataDir, clock, ...(processMetrics && { registry: processMetrics }) })
+    const nodeMetrics = createNodeMetrics((id) => registry.get(id) !== undefined)
+    const listenMetrics = createListenMetrics(['relay_listen_events_total'])
+    const limitsMet = limitTally()
+    const httpAnswers = httpTally()
+    metrics.add([
+      ...bridgeMetrics(() => registry.list(), version),
+      ...relayMetrics(() => relay.totals()),
+      ...nodeMetrics.families,
+      ...listenMetrics.families,
+      limitsMet,
+      httpAnswers,
+    ])
     const webSockets = createWebSocketListener({
       getAddrs: () => [multiaddr(`${config.host.includes(':') ? '/ip6' : '/ip4'}/${config.host}/tcp/${port}${tls ? '/tls' : ''}/ws`)],
     })
@@ -171,7 +197,10 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
         events: {
           reserved: (id) => registry.reserved(id.toString()),
           unreserved: (id) => registry.unreserved(id.toString()),
-          held: (id, notice) => control.held(id, notice),
+          held: (id, notice) => {
+            limitsMet.count(notice.limit, notice.scope)
+            control.held(id, notice)
+          },
           ending: (id, notice) => control.ending(id, notice),
         },
         relayAddresses: () => addresses.reservationAddresses(),
@@ -180,9 +209,12 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       announce: config.announceAddrs.length > 0 ? [...config.announceAddrs, ...(publicAddress ? [publicAddress] : [])] : [],
       appendAnnounce: publicAddress === undefined ? [] : [publicAddress],
       onUpgraded: (connection) => liveness.watch(connection),
+      metrics: metrics.libp2p,
+      listenEvents: listenMetrics.service,
       logger: libp2pLogger(log),
       version,
     })
+    nodeMetrics.watch(node)
     const openConnections = (id: PeerId): Connection[] => node.getConnections(id).filter(({ status }) => status === 'open')
     const tcpAddresses = (): Multiaddr[] => listeningOn(node.getMultiaddrs())
     const relay = node.services.relay
@@ -217,13 +249,37 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       random: () => Buffer.from(randomBytes(4)).readUInt32BE() / 2 ** 32,
     })
     const presence = createPresence({ node, registry, clock })
+    const network = createNetwork({ node, registry, config, storage, addresses, log, clock, randomBytes })
     const sightings = createSightings({ randomBytes, addressOf })
     const app = createApp({
       listener: webSockets,
       addressOf,
       log,
       staticFiles: await loadStaticFiles(webRoot),
-      isReady: () => ready,
+      onAnswered: httpAnswers.answered,
+      operation: createOperationRoutes({
+        isReady: () => ready,
+        health: {
+          // The one question of the store that is always answered in microseconds.
+          store: async () => {
+            await storage.settings.get('health')
+            return { status: 'ok' }
+          },
+          network: () => ({ status: node.status === 'started' ? 'ok' : 'failed' }),
+          webTransport: () => ({ status: webTransports?.port === undefined ? 'off' : 'ok' }),
+          stun: () => ({ status: stunPorts.length === 0 ? 'off' : 'ok' }),
+        },
+        info: () => ({
+          peer,
+          version,
+          agent: agentOf(version),
+          addresses: node.getMultiaddrs().map(String),
+          protocols: node.getProtocols(),
+        }),
+        metrics,
+        mayReadMetrics: createMetricsAccess(config.metrics),
+        addressOf,
+      }),
       api: [
         sightings.routes,
         createAuthRoutes({
@@ -296,6 +352,8 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
     stack.push(() => presence.stop())
     await control.start()
     stack.push(() => control.stop())
+    stack.push(() => network.stop())
+    await network.start()
     ready = true
     stack.push(async () => {
       ready = false

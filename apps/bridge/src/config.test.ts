@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { readConfig, SETTINGS, type Flags } from './config.ts'
 import { ConfigError } from './settings.ts'
 
+const PEER = '12D3KooWNcTP4cWToWRdJbfni9YXRjzeQD4BVYzv9Hnmdfrnh81C'
+
 const refusalOf = (flags: Flags, env: Record<string, string> = {}): string => {
   try {
     readConfig(flags, env)
@@ -28,9 +30,19 @@ describe('the settings', () => {
       tls: undefined,
       trustedProxies: [],
       announceAddrs: [],
+      listenAddrs: [],
+      bootstrapAddrs: [],
+      rendezvousAddrs: [],
+      relayAddrs: [],
+      mdns: true,
+      mdnsTags: ['_p2p._udp.local'],
+      rendezvousNamespaces: ['footbridge'],
+      kadProtocols: ['/ipfs/kad/1.0.0'],
+      upnp: false,
       stun: true,
       turn: undefined,
       logLevel: 'info',
+      metrics: ['127.0.0.1', '::1'],
       iceServers: [],
       drainMs: 2_000,
     })
@@ -58,6 +70,12 @@ describe('the settings', () => {
     expect(readConfig({ wtPort: '443', wtHost: '::' }, {})).toMatchObject({ wtPort: 443, wtHost: '::' })
     expect(readConfig({ wtPort: 'off' }, {}).wtPort).toBeUndefined()
     expect(refusalOf({ wtPort: 'none' })).toContain('--wt-port "none"')
+  })
+
+  it('say who may read the metrics', () => {
+    expect(readConfig({ metrics: 'off' }, {}).metrics).toBe('off')
+    expect(readConfig({ metrics: 'public' }, {}).metrics).toBe('public')
+    expect(readConfig({ metrics: '198.51.100.7, 2001:db8::/32' }, {}).metrics).toEqual(['198.51.100.7', '2001:db8::/32'])
   })
 
   it('let the system choose both ports', () => {
@@ -94,8 +112,55 @@ it('of TURN go together: where it is, and the secret from a file or a variable',
   expect(readConfig({ stun: 'off' }, {})).toMatchObject({ stun: false, turn: undefined })
 })
 
+it('of the network are lists of addresses and names', () => {
+  const boot = `/dns4/boot.example/tcp/4001/p2p/${PEER}`
+  expect(
+    readConfig(
+      {
+        listenAddrs: '/ip4/0.0.0.0/tcp/4001, /ip6/::/udp/4001/quic-v1,/ip4/0.0.0.0/udp/4002/webrtc-direct',
+        bootstrapAddrs: `${boot}, ${boot}`,
+        mdnsTags: '_p2p._udp.local,goop-mdns.local',
+        rendezvousNamespace: 'footbridge,/calimero/devnet/global',
+        kadProtocols: '/ipfs/kad/1.0.0,/calimero/kad/1.0.0',
+        disableMdns: true,
+        upnp: 'on',
+      },
+      { FOOTBRIDGE_RELAY_ADDRS: `/ip4/203.0.113.5/udp/4001/quic-v1/p2p/${PEER}`, FOOTBRIDGE_RENDEZVOUS_ADDRS: boot },
+    ),
+  ).toMatchObject({
+    listenAddrs: ['/ip4/0.0.0.0/tcp/4001', '/ip6/::/udp/4001/quic-v1', '/ip4/0.0.0.0/udp/4002/webrtc-direct'],
+    bootstrapAddrs: [boot],
+    relayAddrs: [`/ip4/203.0.113.5/udp/4001/quic-v1/p2p/${PEER}`],
+    rendezvousAddrs: [boot],
+    mdns: false,
+    mdnsTags: ['_p2p._udp.local', 'goop-mdns.local'],
+    rendezvousNamespaces: ['footbridge', '/calimero/devnet/global'],
+    kadProtocols: ['/ipfs/kad/1.0.0', '/calimero/kad/1.0.0'],
+    upnp: true,
+  })
+  expect(readConfig({ kadProtocols: 'off' }, {}).kadProtocols).toEqual([])
+})
+
 describe('a bad setting names itself and the reason', () => {
   it.each<[Flags, string]>([
+    [{ listenAddrs: '/ip4/0.0.0.0/tcp/4001,4002' }, '--listen-addrs "/ip4/0.0.0.0/tcp/4001,4002" lists "4002", which is no multiaddr'],
+    [{ listenAddrs: '/ip4/0.0.0.0/tcp/99999' }, 'which is no multiaddr'],
+    [{ listenAddrs: '/dns4/bridge.example/tcp/4001' }, 'not an IP address of this machine'],
+    [{ listenAddrs: '/ip4/0.0.0.0/tcp/4001/ws' }, 'which is on --port'],
+    [{ listenAddrs: '/ip4/0.0.0.0/udp/4001/quic-v1/webtransport' }, 'which is on --wt-port'],
+    [{ listenAddrs: '/ip4/0.0.0.0/udp/4001' }, 'neither TCP nor QUIC'],
+    [{ listenAddrs: `/ip4/0.0.0.0/tcp/4001/p2p/${PEER}` }, 'without /p2p/'],
+    [{ bootstrapAddrs: '/dns4/boot.example/tcp/4001' }, 'it must end in /p2p/<id>'],
+    [{ bootstrapAddrs: `/p2p/${PEER}` }, 'a peer without an address'],
+    [{ rendezvousAddrs: '/ip4/203.0.113.5/tcp/4001/p2p/nobody' }, '--rendezvous-addrs'],
+    [{ relayAddrs: `/ip4/203.0.113.5/tcp/4001/p2p/${PEER}/p2p-circuit/p2p/${PEER}` }, 'itself behind a relay'],
+    [{ relayAddrs: Array.from({ length: 65 }, (_, i) => `/ip4/203.0.113.${i}/tcp/1/p2p/${PEER}`).join() }, '64 are the most'],
+    [{ mdnsTags: 'goop-mdns' }, '"goop-mdns" is none'],
+    [{ mdnsTags: ' ' }, '--mdns-tags " " must not be empty'],
+    [{ rendezvousNamespace: 'x'.repeat(256) }, 'more than 255 bytes'],
+    [{ kadProtocols: 'ipfs' }, '"ipfs" is none'],
+    [{ kadProtocols: '/a/1,/b/1,/c/1,/d/1,/e/1' }, '4 are the most'],
+    [{ upnp: 'maybe' }, '--upnp "maybe" must be true or false'],
     [{ port: 'abc' }, '--port "abc" must be a whole number'],
     [{ port: '65536' }, '--port "65536" must be'],
     [{ port: '-1' }, '--port "-1" must be'],
@@ -112,6 +177,8 @@ describe('a bad setting names itself and the reason', () => {
     [{ trustedProxies: 'proxy' }, '"proxy" is neither'],
     [{ announceAddrs: 'bridge.example:8081' }, '"bridge.example:8081" is none'],
     [{ logLevel: 'loud' }, '--log-level "loud" must be one of'],
+    [{ metrics: 'everybody' }, '"everybody" is neither'],
+    [{ metrics: '' }, '--metrics "" must not be empty'],
     [{ iceServers: 'https://stun.example' }, 'must list servers'],
     [{ iceServers: 'turn:turn.example' }, 'without user:password@'],
   ])('%j', (flags, message) => {

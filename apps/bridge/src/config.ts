@@ -6,9 +6,10 @@
  */
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
-import { multiaddr } from '@multiformats/multiaddr'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { MAX_NAME_LENGTH } from '@footbridge/shared/limits'
-import { MAX_DRAIN_SECONDS } from './limits.ts'
+import { MAX_DRAIN_SECONDS, MAX_KAD_PROTOCOLS, MAX_MDNS_TAGS, MAX_NETWORK_ADDRESSES, MAX_RENDEZVOUS_NAMESPACES } from './limits.ts'
 import {
   ConfigError,
   createSettingReader,
@@ -51,11 +52,31 @@ export interface Config {
   readonly turn: { readonly urls: readonly string[]; readonly secret: TurnSecret } | undefined
   /** Multiaddrs without /p2p. */
   readonly announceAddrs: readonly string[]
+  /** Of libp2p over TCP, QUIC and WebRTC-direct, without /p2p; empty for those that follow from host and p2pPort. */
+  readonly listenAddrs: readonly string[]
+  /** Peers to know at the start, each ending in /p2p/. */
+  readonly bootstrapAddrs: readonly string[]
+  /** Rendezvous points to register at, each ending in /p2p/. */
+  readonly rendezvousAddrs: readonly string[]
+  /** Relays to reserve on, each ending in /p2p/. */
+  readonly relayAddrs: readonly string[]
+  readonly mdns: boolean
+  /** Service names, such as `_p2p._udp.local`. */
+  readonly mdnsTags: readonly string[]
+  readonly rendezvousNamespaces: readonly string[]
+  /** Protocol ids of the Kademlia networks that the bridge is in; empty for none. */
+  readonly kadProtocols: readonly string[]
+  readonly upnp: boolean
   readonly logLevel: LogLevel
+  /** Who may read `/metrics`. */
+  readonly metrics: MetricsReaders
   readonly iceServers: readonly IceServer[]
   /** How long running circuits may go on at a stop. */
   readonly drainMs: number
 }
+
+/** IP addresses and CIDR ranges, or nobody, or everybody. */
+export type MetricsReaders = 'off' | 'public' | readonly string[]
 
 /** The secret itself is read when it is needed, and shown nowhere. */
 export type TurnSecret = { readonly file: string } | { readonly text: string }
@@ -177,6 +198,78 @@ export const SETTINGS = {
     reason: 'behind NAT or a proxy the addresses it listens on are not those that others dial',
     parse: (text) => parseList(text, parseMultiaddr),
   }),
+  listenAddrs: setting({
+    flag: '--listen-addrs <list>',
+    env: 'FOOTBRIDGE_LISTEN_ADDRS',
+    help: 'multiaddrs, comma-separated, for native peers: /ip4/0.0.0.0/tcp/4001,/ip6/::/udp/4001/quic-v1,/ip4/0.0.0.0/udp/4002/webrtc-direct',
+    default: 'TCP on p2p-port, QUIC on the UDP port after it, WebRTC-direct on the next, all on host',
+    reason: 'a bridge with several addresses, or one that shares a firewall with others, has its own; each one listed must be had',
+    parse: (text) => parseAddressList(text, parseListenAddress),
+  }),
+  bootstrapAddrs: setting({
+    flag: '--bootstrap-addrs <list>',
+    env: 'FOOTBRIDGE_BOOTSTRAP_ADDRS',
+    help: 'multiaddrs, comma-separated, of peers to begin with, each ending in /p2p/<id>: /dns4/boot.example/tcp/4001/p2p/12D3…',
+    default: undefined,
+    reason: 'none: the bridge joins nobody’s network unless the operator says which',
+    parse: (text) => parseAddressList(text, parsePeerAddress),
+  }),
+  rendezvousAddrs: setting({
+    flag: '--rendezvous-addrs <list>',
+    env: 'FOOTBRIDGE_RENDEZVOUS_ADDRS',
+    help: 'multiaddrs, comma-separated, of rendezvous points to register and look at, each ending in /p2p/<id>',
+    default: undefined,
+    reason: 'none: being found is for the operator to want; this bridge is a rendezvous point itself',
+    parse: (text) => parseAddressList(text, parsePeerAddress),
+  }),
+  relayAddrs: setting({
+    flag: '--relay-addrs <list>',
+    env: 'FOOTBRIDGE_RELAY_ADDRS',
+    help: 'multiaddrs, comma-separated, of relays to reserve on, each ending in /p2p/<id>',
+    default: undefined,
+    reason: 'a bridge that nobody can dial is reached over another relay; one with a public address needs none',
+    parse: (text) => parseAddressList(text, parseRelayAddress),
+  }),
+  disableMdns: setting({
+    flag: '--disable-mdns',
+    env: 'FOOTBRIDGE_DISABLE_MDNS',
+    help: 'neither look for peers on the local network nor be found there (true or false)',
+    default: 'false',
+    reason: 'on: peers beside the bridge find it without being told; on a hosted server there is nobody to find',
+    parse: parseSwitch,
+  }),
+  mdnsTags: setting({
+    flag: '--mdns-tags <list>',
+    env: 'FOOTBRIDGE_MDNS_TAGS',
+    help: 'service names, comma-separated, to use on the local network: _p2p._udp.local,goop-mdns.local',
+    default: '_p2p._udp.local',
+    reason: 'the name of the libp2p specification; some programs have one of their own, as goop-mdns.local, and see no other',
+    parse: (text) => parseNames(text, MAX_MDNS_TAGS, parseMdnsTag),
+  }),
+  rendezvousNamespace: setting({
+    flag: '--rendezvous-namespace <list>',
+    env: 'FOOTBRIDGE_RENDEZVOUS_NAMESPACE',
+    help: 'namespaces, comma-separated, under which the bridge and its visible peers are registered',
+    default: 'footbridge',
+    reason: 'peers of one kind meet in one namespace; give those of the programs that should find people here',
+    parse: (text) => parseNames(text, MAX_RENDEZVOUS_NAMESPACES, parseNamespace),
+  }),
+  kadProtocols: setting({
+    flag: '--kad-protocols <list>',
+    env: 'FOOTBRIDGE_KAD_PROTOCOLS',
+    help: 'protocol ids, comma-separated, of the Kademlia networks to be in: /ipfs/kad/1.0.0,/calimero/kad/1.0.0; off for none',
+    default: '/ipfs/kad/1.0.0',
+    reason: 'what most programs on libp2p speak; each network is a table of its own',
+    parse: (text) => (text === 'off' ? [] : parseNames(text, MAX_KAD_PROTOCOLS, parseProtocolId)),
+  }),
+  upnp: setting({
+    flag: '--upnp <switch>',
+    env: 'FOOTBRIDGE_UPNP',
+    help: 'ask the router to let peers in on the listening ports: on or off',
+    default: 'off',
+    reason: 'a program that opens a hole in a firewall does so only when it is told to',
+    parse: parseSwitch,
+  }),
   logLevel: setting({
     flag: '--log-level <level>',
     env: 'FOOTBRIDGE_LOG_LEVEL',
@@ -184,6 +277,14 @@ export const SETTINGS = {
     default: 'info',
     reason: 'at info a quiet bridge is quiet',
     parse: parseLogLevel,
+  }),
+  metrics: setting({
+    flag: '--metrics <list>',
+    env: 'FOOTBRIDGE_METRICS',
+    help: 'who may read /metrics: IP addresses and CIDR ranges, comma-separated; off for nobody, public for everybody',
+    default: '127.0.0.1,::1',
+    reason: 'how much a bridge carries and for how many helps whoever wants to overload it; Prometheus elsewhere is named here',
+    parse: parseMetricsReaders,
   }),
   iceServers: setting({
     flag: '--ice-servers <list>',
@@ -229,7 +330,7 @@ export const SETTINGS = {
 } as const
 
 /** Settings whose default follows from others. */
-const DEFAULTS_IN_WORDS: ReadonlySet<SettingName> = new Set(['p2pPort', 'wtPort', 'wtHost'])
+const DEFAULTS_IN_WORDS: ReadonlySet<SettingName> = new Set(['p2pPort', 'wtPort', 'wtHost', 'listenAddrs'])
 /** ICE servers carry passwords, and a TURN server might by mistake. */
 const CONFIDENTIAL: ReadonlySet<SettingName> = new Set(['iceServers', 'turnUrls'])
 const VARIABLES: ReadonlySet<string> = new Set([...Object.values(SETTINGS).map(({ env }) => env), TURN_SECRET_VARIABLE])
@@ -276,9 +377,19 @@ export function readConfig(flags: Flags, env: Environment, file?: SettingsFile<S
     tls: certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile },
     trustedProxies: read('trustedProxies') ?? [],
     announceAddrs: read('announceAddrs') ?? [],
+    listenAddrs: read('listenAddrs') ?? [],
+    bootstrapAddrs: read('bootstrapAddrs') ?? [],
+    rendezvousAddrs: read('rendezvousAddrs') ?? [],
+    relayAddrs: read('relayAddrs') ?? [],
+    mdns: !required('disableMdns'),
+    mdnsTags: required('mdnsTags'),
+    rendezvousNamespaces: required('rendezvousNamespace'),
+    kadProtocols: required('kadProtocols'),
+    upnp: required('upnp'),
     stun,
     turn,
     logLevel: required('logLevel'),
+    metrics: required('metrics'),
     iceServers: read('iceServers') ?? [],
     drainMs: required('drain'),
   }
@@ -364,6 +475,84 @@ function parseMultiaddr(text: string): string {
   }
 }
 
+function parseAddressList(text: string, parse: (address: Multiaddr) => string | undefined): string[] {
+  const addresses = parseList(text, (item) => {
+    const address = readMultiaddr(item)
+    const reason = address === undefined ? 'no multiaddr' : parse(address)
+    if (address === undefined || reason !== undefined) throw new Error(`lists ${JSON.stringify(item)}, which is ${reason}`)
+    return address.toString()
+  })
+  if (addresses.length > MAX_NETWORK_ADDRESSES)
+    throw new Error(`lists ${addresses.length} addresses; ${MAX_NETWORK_ADDRESSES} are the most`)
+  return [...new Set(addresses)]
+}
+
+function readMultiaddr(text: string): Multiaddr | undefined {
+  try {
+    const address = multiaddr(text)
+    return address.getComponents().length === 0 ? undefined : address
+  } catch {
+    return undefined
+  }
+}
+
+/** @returns why the bridge cannot listen there. */
+function parseListenAddress(address: Multiaddr): string | undefined {
+  const [ip, ...rest] = address.getComponents().map(({ name }) => name)
+  const kind = rest.join('/')
+  if (rest.includes('p2p')) return 'an address of a peer: give it without /p2p/'
+  if (rest.includes('ws') || rest.includes('wss')) return 'one of WebSocket, which is on --port'
+  if (rest.includes('webtransport')) return 'one of WebTransport, which is on --wt-port'
+  if (ip !== 'ip4' && ip !== 'ip6') return 'not an IP address of this machine, such as /ip4/0.0.0.0/tcp/4001'
+  if (!['tcp', 'udp/quic-v1', 'udp/webrtc-direct'].includes(kind))
+    return 'neither TCP nor QUIC (/udp/4001/quic-v1) nor /udp/4002/webrtc-direct'
+  return undefined
+}
+
+/** @returns why it does not lead to one certain peer. */
+function parsePeerAddress(address: Multiaddr): string | undefined {
+  const last = address.getComponents().at(-1)
+  if (last?.name !== 'p2p' || last.value === undefined)
+    return 'without a peer: it must end in /p2p/<id>, so that nobody else can answer there'
+  try {
+    peerIdFromString(last.value)
+  } catch {
+    return 'of a peer whose id cannot be read: it must end in /p2p/<id>'
+  }
+  return address.getComponents().length === 1 ? 'a peer without an address, such as /dns4/boot.example/tcp/4001/p2p/<id>' : undefined
+}
+
+function parseRelayAddress(address: Multiaddr): string | undefined {
+  if (address.getComponents().some(({ name }) => name === 'p2p-circuit'))
+    return 'itself behind a relay, and nobody relays a relayed connection'
+  return parsePeerAddress(address)
+}
+
+function parseNames(text: string, most: number, parse: (item: string) => string): string[] {
+  const names = [...new Set(parseList(text, parse))]
+  if (names.length === 0) throw new Error('must not be empty')
+  if (names.length > most) throw new Error(`lists ${names.length}; ${most} are the most`)
+  return names
+}
+
+/** RFC 6762: everything on the local network is under `local`. */
+function parseMdnsTag(tag: string): string {
+  if (!/^(?=.{1,128}$)([a-z0-9_][a-z0-9_-]{0,62}\.)+local$/i.test(tag))
+    throw new Error(`must list names under .local, such as _p2p._udp.local; ${JSON.stringify(tag)} is none`)
+  return tag
+}
+
+/** As the rendezvous specification has it. */
+function parseNamespace(namespace: string): string {
+  if (Buffer.byteLength(namespace) > 255) throw new Error('has a namespace of more than 255 bytes')
+  return namespace
+}
+
+function parseProtocolId(id: string): string {
+  if (!/^\/[!-~]{1,127}$/.test(id)) throw new Error(`must list protocol ids such as /ipfs/kad/1.0.0; ${JSON.stringify(id)} is none`)
+  return id
+}
+
 /** @returns milliseconds. */
 function parseDrain(text: string): number {
   const seconds = Number(text)
@@ -376,6 +565,13 @@ function parseLogLevel(text: string): LogLevel {
   const level = LOG_LEVELS.find((known) => known === text)
   if (level === undefined) throw new Error(`must be one of ${LOG_LEVELS.join(', ')}`)
   return level
+}
+
+export function parseMetricsReaders(text: string): MetricsReaders {
+  if (text === 'off' || text === 'public') return text
+  const ranges = parseList(text, parseAddressRange)
+  if (ranges.length === 0) throw new Error('must not be empty; off is for nobody')
+  return ranges
 }
 
 /** RFC 7065. Not turn://, which browsers refuse. */

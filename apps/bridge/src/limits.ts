@@ -81,6 +81,17 @@ export const METRICS_REUSE_MS = SECOND
  */
 export const MAX_NATIVE_CONNECTIONS_PER_ADDRESS = 256
 
+/** The network. */
+
+/** Addresses in one setting: above any list that a person keeps by hand; each may cost a dial that hangs. */
+export const MAX_NETWORK_ADDRESSES = 64
+/** Each has its own sockets, and its questions are answered by every machine on the local network. */
+export const MAX_MDNS_TAGS = 4
+/** Namespaces are registered at each of three points. */
+export const MAX_RENDEZVOUS_NAMESPACES = 8
+/** Each is a routing table, with queries of its own. */
+export const MAX_KAD_PROTOCOLS = 4
+
 /** STUN. */
 
 /**
@@ -161,7 +172,7 @@ export const ANNOUNCED_RENDEZVOUS_TTL_MS = 10 * MINUTE
 export const MAX_MDNS_PEERS = 200
 /** What LAN caches may keep if our goodbye is lost; as libp2p's own. */
 export const MDNS_TTL_SECONDS = 120
-/** Unasked repetition: twice in that time, so that a lost packet loses nobody, and peers that ask every five minutes keep them. */
+/** Unasked repetition, twice in that time: a lost packet loses nobody, and peers that ask every five minutes keep them. */
 export const MDNS_REPEAT_MS = MINUTE
 /** RFC 6762 section 6: a record is not multicast again within a second, however many ask. */
 export const MDNS_ANSWER_EVERY_MS = SECOND

@@ -71,7 +71,7 @@ export function createBench(): Bench {
     async startBridge(settings = {}, parts = {}, env = {}) {
       const dataDir = await mkdtemp(join(tmpdir(), 'footbridge-bridge-'))
       const storage = createMemoryStorage()
-      const made = createBridge(readConfig({ port: '0', dataDir, drain: '0', ...settings }, env), {
+      const made = createBridge(readConfig({ port: '0', dataDir, drain: '0', disableMdns: 'true', ...settings }, env), {
         storage,
         log: createLog({ level: 'silent' }),
         clock: Date.now,

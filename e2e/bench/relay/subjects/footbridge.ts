@@ -20,7 +20,17 @@ export const footbridge: RelaySubject = {
     const origin = `http://127.0.0.1:${port}`
     const [, ...command] = FOOTBRIDGE
     // The load says which address it comes from: logins are limited per address, and one machine plays hundreds of people.
-    const flags = ['--port', String(port), '--p2p-port', String(p2pPort), '--data-dir', dataDir, '--trusted-proxies', '127.0.0.1']
+    const flags = [
+      '--disable-mdns',
+      '--port',
+      String(port),
+      '--p2p-port',
+      String(p2pPort),
+      '--data-dir',
+      dataDir,
+      '--trusted-proxies',
+      '127.0.0.1',
+    ]
     const relay = startNodeRelay([...command, ...flags, '--log-level', 'warn'])
     try {
       const peer = await waitForPeer(origin, relay)
