@@ -6,6 +6,7 @@ import type { SessionAnswer } from '@footbridge/shared/login'
 import { createWebSocketListener } from '@footbridge/listeners/websocket/websocket-listener'
 import { createMemoryStorage } from '@footbridge/storage/memory/memory-storage'
 import type { IncomingMessage } from 'node:http'
+import { Hono } from 'hono'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { createBudgets } from './auth/budgets.ts'
 import { createRateLimits } from './auth/rate-limits.ts'
@@ -54,7 +55,7 @@ beforeAll(async () => {
     addressOf,
     log: createLog({ level: 'silent' }),
     staticFiles: await loadStaticFiles('/nowhere'),
-    isReady: () => true,
+    operation: new Hono(),
     api: [
       createAuthRoutes({
         sessions,

@@ -8,6 +8,7 @@ import { createServer } from 'node:net'
 import { createSecureContext } from 'node:tls'
 import { loadBinding, type LoadedBinding } from '@footbridge/listeners/webtransport/binding'
 import type { DestinationStream } from 'pino'
+import { collectDefaultMetrics, Registry } from 'prom-client'
 import { controlPath } from '../admin/control-path.ts'
 import { createControlServer } from '../admin/control-server.ts'
 import { lockDataDir, prepareDataDir, reasonOf } from '../admin/data-dir.ts'
@@ -44,7 +45,7 @@ async function runBridge(config: Config, webTransport: LoadedBinding, console: C
   const log = createLog({ level: config.logLevel, destination: logDestination })
   const storage = openStore(config.dataDir)
   const { clock, randomBytes, version } = console
-  const bridge = createBridge(config, { storage, log, clock, randomBytes, version, webTransport })
+  const bridge = createBridge(config, { storage, log, clock, randomBytes, version, webTransport, processMetrics: collectProcessMetrics() })
   let control: ReturnType<typeof createControlServer> | undefined
   try {
     const started = await bridge.start()
@@ -62,6 +63,13 @@ async function runBridge(config: Config, webTransport: LoadedBinding, console: C
     if (isInTime) log.info('stopped')
     else log.warn('gave up waiting for connections to end')
   }
+}
+
+/** CPU, memory, open files, collections. How late timers are is sampled ten times a second: more would keep an idle machine awake. */
+function collectProcessMetrics(): Registry {
+  const register = new Registry()
+  collectDefaultMetrics({ register, eventLoopMonitoringPrecision: 100 })
+  return register
 }
 
 /** In order, each whether or not those before failed; then the first failure. */

@@ -18,7 +18,7 @@ const SCRIPT = 'console.log("hello")\n'.repeat(200)
 let root: string
 let app: App
 let lines: string[] = []
-let ready = true
+let answers: string[] = []
 
 const createTestApp = async (folder: string): Promise<App> => {
   const api = new Hono()
@@ -34,7 +34,8 @@ const createTestApp = async (folder: string): Promise<App> => {
     addressOf: createClientAddress([]),
     log: createLog({ level: 'info', destination: { write: (line) => void lines.push(line) } }),
     staticFiles: await loadStaticFiles(folder),
-    isReady: () => ready,
+    operation: new Hono(),
+    onAnswered: (...answer) => void answers.push(answer.join(' ')),
     api: [api],
   })
 }
@@ -167,10 +168,10 @@ describe('the API', () => {
     expect(preflight.headers.get('Access-Control-Allow-Headers')).toContain('Authorization')
   })
 
-  it('is healthy when it is ready and not otherwise', async () => {
-    expect((await app.request('/healthz')).status).toBe(200)
-    ready = false
-    expect((await app.request('/healthz')).status).toBe(503)
-    ready = true
+  it('tells of every answer by its route and never by what was asked', async () => {
+    answers = []
+    for (const path of ['/api/v1/refuse', '/api/v1/fault', '/api/v1/secret-path', '/assets/secret-file.js', '/secret-page', '/icon.svg'])
+      await app.request(path, { headers: { Accept: 'text/html' } })
+    expect(answers).toEqual(['/api/v1/refuse GET 429', '/api/v1/fault GET 500', '/api/* GET 404', '/* GET 404', '/* GET 200', '/* GET 200'])
   })
 })

@@ -6,8 +6,10 @@ import type { IncomingMessage } from 'node:http'
 import { FootbridgeError } from '@footbridge/shared/errors'
 import { Hono } from 'hono'
 import { cors } from 'hono/cors'
+import { routePath } from 'hono/route'
 import type { Log } from '../telemetry/log.ts'
 import { createErrorHandler } from './errors.ts'
+import type { OperationRoutes } from './operation-routes.ts'
 import { libp2pSockets, type SocketsDependencies } from './sockets.ts'
 import { securityHeaders } from './security-headers.ts'
 import type { StaticFiles } from './static-files.ts'
@@ -15,16 +17,18 @@ import type { StaticFiles } from './static-files.ts'
 export interface AppDependencies extends SocketsDependencies {
   /** Mounted at /api/v1, in this order. */
   readonly api: readonly Hono[]
+  /** Health, info and metrics, at the root. */
+  readonly operation: OperationRoutes
+  /** Told of every answer: its route as it is written here, never the path that was asked for. */
+  readonly onAnswered?: (route: string, method: string, status: number) => void
   readonly staticFiles: StaticFiles
-  /** False while starting and stopping. */
-  readonly isReady: () => boolean
   readonly log: Log
 }
 
 export type App = Hono<{ Bindings: { incoming: IncomingMessage } }>
 
 export function createApp(dependencies: AppDependencies): App {
-  const { api, staticFiles, isReady, log } = dependencies
+  const { api, operation, onAnswered, staticFiles, log } = dependencies
   const app: App = new Hono()
   app.onError(createErrorHandler(log))
   app.notFound(() => {
@@ -36,9 +40,13 @@ export function createApp(dependencies: AppDependencies): App {
   app.get('/libp2p', sockets)
 
   app.use('*', securityHeaders(staticFiles.inlineScriptHashes))
-  app.get('/healthz', (context) =>
-    context.json({ status: isReady() ? 'ok' : 'unavailable' }, isReady() ? 200 : 503, { 'Cache-Control': 'no-store' }),
-  )
+  if (onAnswered !== undefined)
+    app.use('*', async (context, next) => {
+      await next()
+      // The route at which this came to rest; asked before, it would be this one.
+      onAnswered(routePath(context), context.req.method, context.res.status)
+    })
+  app.route('/', operation)
 
   // Any origin: there are no cookies, so another site can do nothing here that a program could not. Browsers ask once a day.
   app.use(

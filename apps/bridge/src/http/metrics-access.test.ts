@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { expect, it } from 'vitest'
+import type { MetricsReaders } from '../config.ts'
 import { createClientAddress } from './client-address.ts'
-import { createMetricsAccess, type MetricsReaders } from './metrics-access.ts'
+import { createMetricsAccess } from './metrics-access.ts'
 
 const LOCAL: MetricsReaders = ['127.0.0.1', '::1']
 

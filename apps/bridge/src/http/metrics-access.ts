@@ -7,11 +7,8 @@
  */
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP } from 'node:net'
-import { isLoopback } from '../config.ts'
+import { isLoopback, type MetricsReaders } from '../config.ts'
 import { plainAddress, type ClientAddress } from './client-address.ts'
-
-/** IP addresses and CIDR ranges. */
-export type MetricsReaders = 'off' | 'public' | readonly string[]
 
 const FORWARDING_HEADERS = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via'] as const
 

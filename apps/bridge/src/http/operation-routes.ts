@@ -26,6 +26,8 @@ export interface NodeInfo {
   readonly protocols: readonly string[]
 }
 
+export type OperationRoutes = Hono<{ Bindings: { incoming: IncomingMessage } }>
+
 export interface OperationDependencies {
   /** False while starting and stopping. */
   readonly isReady: () => boolean
@@ -39,9 +41,9 @@ export interface OperationDependencies {
 
 const NO_STORE = { 'Cache-Control': 'no-store' }
 
-export function createOperationRoutes(dependencies: OperationDependencies): Hono<{ Bindings: { incoming: IncomingMessage } }> {
+export function createOperationRoutes(dependencies: OperationDependencies): OperationRoutes {
   const { isReady, health, info, metrics, mayReadMetrics, addressOf } = dependencies
-  const app = new Hono<{ Bindings: { incoming: IncomingMessage } }>()
+  const app: OperationRoutes = new Hono()
 
   app.get('/healthz', (context) => context.text(isReady() ? 'ok' : 'unavailable', isReady() ? 200 : 503, NO_STORE))
 

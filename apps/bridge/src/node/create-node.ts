@@ -6,7 +6,16 @@ import { loadAead } from '@footbridge/links/noise/aead'
 import { noise } from '@footbridge/links/noise/noise'
 import { yamux } from '@footbridge/links/yamux/yamux'
 import { identify, type Identify } from '@libp2p/identify'
-import type { ComponentLogger, Ed25519PrivateKey, Libp2p, MultiaddrConnection, Startable } from '@libp2p/interface'
+import type {
+  ComponentLogger,
+  Ed25519PrivateKey,
+  Libp2p,
+  Libp2pEvents,
+  Metrics,
+  MultiaddrConnection,
+  Startable,
+  TypedEventTarget,
+} from '@libp2p/interface'
 import { ping, type Ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import type { TunnelListener } from '@footbridge/listeners/tunnel/tunnel-listener'
@@ -15,6 +24,7 @@ import type { WebSocketListener } from '@footbridge/listeners/websocket/websocke
 import { createLibp2p } from 'libp2p'
 import { circuitRelay, type HopOptions } from '../relay/hop.ts'
 import type { Relay } from '../relay/relay.ts'
+import { agentOf } from './agent.ts'
 import { createConnectionCap } from './connection-cap.ts'
 import { ownAddresses } from './own-addresses.ts'
 
@@ -23,6 +33,7 @@ export type BridgeServices = {
   readonly ping: Ping
   readonly relay: Relay & Startable
   readonly ownAddresses: Startable
+  readonly listenEvents: Startable
 }
 export type BridgeNode = Libp2p<BridgeServices>
 
@@ -40,6 +51,9 @@ export interface NodeOptions {
   readonly appendAnnounce: readonly string[]
   /** Told of every connection that has done its handshake. */
   readonly onUpgraded: (connection: MultiaddrConnection) => void
+  readonly metrics: (components: { readonly logger: ComponentLogger }) => Metrics
+  /** Counts where it listens, for the metrics. */
+  readonly listenEvents: (components: { readonly events: TypedEventTarget<Libp2pEvents> }) => Startable
   readonly logger: ComponentLogger
   readonly version: string
 }
@@ -57,8 +71,22 @@ const MAX_STREAMS = 1_100
 
 /** Not started yet. */
 export async function createNode(options: NodeOptions): Promise<BridgeNode> {
-  const { privateKey, host, p2pPort, webSockets, tunnels, webTransport, relay, announce, appendAnnounce, onUpgraded, logger, version } =
-    options
+  const {
+    privateKey,
+    host,
+    p2pPort,
+    webSockets,
+    tunnels,
+    webTransport,
+    relay,
+    announce,
+    appendAnnounce,
+    onUpgraded,
+    metrics,
+    listenEvents,
+    logger,
+    version,
+  } = options
   const ip = versionOf(host)
   const cap = createConnectionCap()
   const aead = await loadAead()
@@ -66,7 +94,8 @@ export async function createNode(options: NodeOptions): Promise<BridgeNode> {
     start: false,
     privateKey,
     logger,
-    nodeInfo: { name: 'footbridge', version },
+    metrics,
+    nodeInfo: { name: 'footbridge', version, userAgent: agentOf(version) },
     addresses: {
       listen: [
         `/${ip}/${host}/tcp/${p2pPort}`,
@@ -101,7 +130,7 @@ export async function createNode(options: NodeOptions): Promise<BridgeNode> {
     },
     // Ours is liveness.ts, and the WebSocket listener's own ping.
     connectionMonitor: { enabled: false },
-    services: { identify: identify(), ping: ping(), relay: circuitRelay(relay), ownAddresses: ownAddresses() },
+    services: { identify: identify(), ping: ping(), relay: circuitRelay(relay), ownAddresses: ownAddresses(), listenEvents },
   })
 }
 

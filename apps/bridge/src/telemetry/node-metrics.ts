@@ -34,7 +34,7 @@ type Connected = Pick<Connection, 'remoteAddr' | 'direction' | 'remotePeer'>
 export interface NodeMetrics {
   readonly families: readonly MetricFamily[]
   /** Counts from now on. */
-  watch(node: { getConnections(): readonly Connected[]; addEventListener: TypedEventTarget<Libp2pEvents>['addEventListener'] }): void
+  watch(node: Pick<TypedEventTarget<Libp2pEvents>, 'addEventListener'> & { getConnections(): readonly Connected[] }): void
 }
 
 /** @param hasSession whether a peer that connects is a virtual peer of this bridge: its connection is a first hop. */
