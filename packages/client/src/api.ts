@@ -8,6 +8,7 @@ import type { DeviceKind } from '@footbridge/shared/wire/presence-frame'
 import type { ErrorCode } from '@footbridge/shared/errors'
 import type { EndingReason, LimitName, LimitScope, SessionLimits } from '@footbridge/shared/wire/control-frame'
 import type { CheckUpRunner } from './check-up/facts.ts'
+import type { Rooms } from './rooms/room.ts'
 
 export interface Readable<Value> {
   get(): Value
@@ -72,11 +73,14 @@ export interface FirstHop {
   readonly rttMs: number | undefined
 }
 
+/** What a direct connection goes over: WebRTC between browsers, the others to a native peer that listens on them. */
+export type DirectOver = 'webrtc' | 'webrtc-direct' | 'webtransport' | 'websocket'
+
 /** How two peers are connected now. */
 export type Path =
   | {
       readonly kind: 'direct'
-      readonly over: 'webrtc'
+      readonly over: DirectOver
       readonly rttMs: number | undefined
       readonly address: string
       readonly since: number
@@ -231,6 +235,7 @@ export interface Footbridge {
   readonly profile: Readable<Profile>
   readonly conversations: Conversations
   readonly blobs: Blobs
+  readonly rooms: Rooms
   /** Undefined until the first login made or an import brought one. */
   identity(): Identity | undefined
   /** Logs in with a token, as a guest, or (neither) as the device enrolled before. Resolves once online. @throws FootbridgeError */

@@ -8,6 +8,7 @@ import type { Log } from './log.ts'
 import type { Notices } from './notices.ts'
 import type { Writable } from './observable.ts'
 import type { People } from './people.ts'
+import type { KeptRooms } from './rooms/rooms.ts'
 import type { BlobStore } from './store/blobs.ts'
 import type { MessageStore } from './store/messages.ts'
 import type { SelfStore } from './store/self.ts'
@@ -24,6 +25,7 @@ export interface Kept {
   readonly people: People
   readonly conversations: KeptConversations
   readonly transfers: Transfers
+  readonly rooms: KeptRooms
   readonly profile: Writable<Profile>
   readonly connection: Writable<ConnectionState>
   readonly notices: Notices

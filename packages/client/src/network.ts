@@ -8,6 +8,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { createBlobRequester } from '@footbridge/protocols/blob/blob-requester'
 import { MAX_BLOB_STREAMS_PER_CONNECTION, serveBlobs } from '@footbridge/protocols/blob/blob-server'
 import { MAX_MESSAGE_STREAMS_PER_CONNECTION } from '@footbridge/protocols/message/message-receiver'
+import { MAX_DIRECT_MESSAGE_STREAMS_PER_CONNECTION, UC_DIRECT_MESSAGE_PROTOCOL } from '@footbridge/protocols/uc-dm/protocol'
 import { FootbridgeError, isFootbridgeError } from '@footbridge/shared/errors'
 import { BLOB_PROTOCOL, MESSAGE_PROTOCOL } from '@footbridge/shared/protocol-ids'
 import type { FileOffer, Peer } from './api.ts'
@@ -21,6 +22,7 @@ import { createNode } from './node/create-node.ts'
 import { lazyTunnel } from './node/lazy-tunnel.ts'
 import { rtcTransport } from './node/web-rtc.ts'
 import { createOutbox } from './outbox.ts'
+import { createLazyRooms } from './rooms/lazy-rooms.ts'
 import { createPaths, type Paths } from './paths/paths.ts'
 
 const STREAM_TIMEOUT_MS = 15_000
@@ -32,6 +34,8 @@ export interface NetworkParts {
   readonly bridgeUrl: string
   readonly fetch: typeof fetch
   readonly random: () => number
+  /** A file becomes a blob of this device. */
+  readonly importFile: (owner: string, file: File) => Promise<FileOffer>
   /** Transports beside WebSocket and circuits; the browser's WebRTC when undefined. */
   readonly transports?: readonly unknown[]
 }
@@ -105,6 +109,7 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
     dial: (address, signal) => node.dial(address, signal),
     identify: (connection) => node.identify(connection),
     ask: (connection) => node.signs.ask(connection),
+    foundAddresses: (peer) => rooms.addresses(peer).filter((address) => node.isDialable(address)),
     onUsable(peer, isBetter) {
       outbox.kick(peer)
       if (isBetter) fetcher.pathChanged(peer)
@@ -112,7 +117,21 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
     },
   })
 
-  const outbox = createOutbox({ paths, messages: kept.messages, conversations, people, log, profile: () => kept.profile.get() })
+  const outbox = createOutbox({
+    paths,
+    messages: kept.messages,
+    conversations,
+    people,
+    log,
+    profile: () => kept.profile.get(),
+    async otherSender(connection, refused) {
+      const { protocols = [] } = (await libp2p.peerStore.get(connection.remotePeer).catch(() => undefined)) ?? {}
+      // Over WebRTC nobody says no: a stream of a protocol that is not known there just ends.
+      const speaks = protocols.includes(UC_DIRECT_MESSAGE_PROTOCOL) && !protocols.includes(MESSAGE_PROTOCOL)
+      if (!speaks && !refused) return undefined
+      return (await import('./rooms/direct.ts')).createDirectSender(connection)
+    },
+  })
   const served = createServedBlocks(blobs)
   const fetcher = createFetcher({
     store: blobs,
@@ -137,11 +156,36 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
       paths.watch(stream, link)
       handler(stream, link)
     }
+  // Loaded with the first: what comes before is kept by the stream.
+  let direct: Promise<(stream: Stream, link: Connection) => void> | undefined
+  const receiveDirect = (stream: Stream, link: Connection): void => {
+    direct ??= import('./rooms/direct.ts').then(({ createDirectIncoming }) => createDirectIncoming(kept, stopping.signal))
+    direct.then(
+      (take) => take(stream, link),
+      (error: Error) => {
+        direct = undefined
+        stream.abort(error)
+      },
+    )
+  }
   const limited = (maxInboundStreams: number) => ({ runOnLimitedConnection: true, maxInboundStreams })
   const serve = (stream: Stream): void => void serveBlobs(stream, (cid) => served.get(cid), stopping.signal)
   await libp2p.handle(MESSAGE_PROTOCOL, watched(receive), limited(MAX_MESSAGE_STREAMS_PER_CONNECTION))
   await libp2p.handle(BLOB_PROTOCOL, watched(serve), limited(MAX_BLOB_STREAMS_PER_CONNECTION))
+  await libp2p.handle(UC_DIRECT_MESSAGE_PROTOCOL, watched(receiveDirect), limited(MAX_DIRECT_MESSAGE_STREAMS_PER_CONNECTION))
   await fetcher.resumeAll()
+  const rooms = createLazyRooms(kept.rooms.joined, async () => {
+    const { openLiveRooms } = await import('./rooms/live.ts')
+    return openLiveRooms({
+      kept,
+      libp2p,
+      components: node.components,
+      connect: (peer, signal) => paths.connection(peer, signal),
+      importFile: parts.importFile,
+      bridgePeer: () => bridge.session()?.bridge.peer,
+      ownAddresses,
+    })
+  })
 
   // Who comes online is written to and asked for blocks.
   let here: ReadonlySet<string> = new Set()
@@ -156,7 +200,13 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
     if (came.length > 0) fetcher.sourcesChanged()
   })
 
+  function ownAddresses(): readonly string[] {
+    const session = bridge.session()
+    return session?.relayAddresses.map((address) => `${address}/p2p-circuit/p2p/${session.peer}`) ?? []
+  }
+
   const stop = async (): Promise<void> => {
+    await rooms.stop()
     stopping.abort()
     stopWatching()
     outbox.stop()
@@ -187,10 +237,7 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
     },
     leave: () => paths.leave(),
     upgrade: (peer) => paths.upgrade(peer),
-    addresses() {
-      const session = bridge.session()
-      return session?.relayAddresses.map((address) => `${address}/p2p-circuit/p2p/${session.peer}`) ?? []
-    },
+    addresses: ownAddresses,
     profileChanged: () => bridge.profileChanged(),
     fetch: (offer, sources) => fetcher.start(offer, sources),
     pause: (cid) => fetcher.pause(cid),
@@ -216,6 +263,7 @@ async function dialTarget(target: string, paths: Paths, libp2p: Libp2p): Promise
       return peer
     }
     const link = await libp2p.dial(multiaddr(text), { signal: AbortSignal.timeout(STREAM_TIMEOUT_MS) })
+    paths.adopt(link)
     return link.remotePeer.toString()
   } catch (cause) {
     if (isFootbridgeError(cause, 'peer_unreachable')) throw cause

@@ -14,6 +14,7 @@ import type { Kept } from './kept.ts'
 import { createLog } from './log.ts'
 import type { Credential, Network } from './network.ts'
 import { createNotices } from './notices.ts'
+import { createRooms } from './rooms/rooms.ts'
 import { writable } from './observable.ts'
 import { createPeople } from './people.ts'
 import { watchPage } from './page.ts'
@@ -22,6 +23,7 @@ import { createBlobStore } from './store/blobs.ts'
 import { openDatabase, type IdentityRecord } from './store/database.ts'
 import { createMessageStore } from './store/messages.ts'
 import { createPeerStore } from './store/peers.ts'
+import { createRoomStore } from './store/rooms.ts'
 import { createSelfStore } from './store/self.ts'
 import { createUpgradeStore } from './store/upgrades.ts'
 import { createWinnerStore } from './store/winners.ts'
@@ -84,6 +86,15 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
     return offer
   })
 
+  const importAlone = (owner: string, file: File): Promise<FileOffer> => imports.run(owner, file, async (offer) => offer)
+  const rooms = createRooms({
+    store: createRoomStore(database),
+    now,
+    ownPeer: () => identity?.peer ?? '',
+    importFile: importAlone,
+    onChange: (room) => tabs.tell({ kind: 'room', room }),
+  })
+
   const conversations = createConversations({
     messages,
     people,
@@ -105,6 +116,7 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
     people,
     conversations,
     transfers,
+    rooms,
     profile,
     connection,
     notices,
@@ -135,6 +147,7 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
         bridgeUrl,
         fetch: fetchFrom,
         random,
+        importFile: importAlone,
         ...(options.transports && { transports: options.transports }),
       })
       identity = await self.identity()
@@ -228,13 +241,22 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
       people.clear()
       conversations.clear()
       transfers.clear()
+      rooms.clearAll()
       profile.set({ name: '', picture: undefined })
       connection.set({ state: 'out' })
       tabs.tell({ kind: 'self' })
     },
+    joinRoom: (name) => rooms.join(name),
+    leaveRoom: (room) => rooms.leave(room),
+    sayInRoom: (room, text) => rooms.sendText(room, text),
+    offerInRoom: (room, file) => rooms.sendFile(room, file),
+    fetchInRoom: (room, messageId) => rooms.fetchFile(room, messageId),
+    readRoom: (room) => rooms.markRead(room),
+    clearRoom: (room) => rooms.clear(room),
+    setRoomTopics: (topics) => rooms.setTopics(topics),
   }
 
-  const opened = await Promise.all([self.identity(), people.load(), isEnrolled()])
+  const opened = await Promise.all([self.identity(), people.load(), isEnrolled(), rooms.load()])
   identity = opened[0]
   if (opened[2]) connection.set({ state: 'arriving', step: 'reaching', stepStartedAt: now(), done: [] })
 
@@ -252,12 +274,14 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
       mirrored = {}
       tab.set('leads')
       people.mirror(undefined)
+      rooms.mirror(undefined)
       leader = createLeaderEnd(
         {
           connection,
           notices: notices.current,
           log: log.lines,
           peers: people.list,
+          rooms: rooms.list,
           transfers,
           addresses: ownAddresses,
           bridgeUrl: () => bridgeUrl,
@@ -268,7 +292,7 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
       // The first tab of a browser: nothing is being written, so what no file has is a rest of a page that was closed. Without locks nobody knows.
       if (isOpening && tabParts.locks !== undefined) swept = blobs.sweep().catch(() => undefined)
       // What another tab wrote while it led.
-      else if (!isOpening) swept = people.load().catch(() => undefined)
+      else if (!isOpening) swept = Promise.all([people.load(), rooms.load()]).catch(() => undefined)
       swept.then(resume).catch((error: unknown) => {
         // What the supervisor refused stands in `connection` already; this is a chunk that did not load.
         if (connection.get().state === 'arriving')
@@ -309,6 +333,8 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
       case 'peer':
         await conversations.reload(change.peer)
         return people.load()
+      case 'room':
+        return rooms.reload(change.room)
       case 'self':
         profile.set(await self.profile())
         identity = await self.identity()
@@ -325,6 +351,7 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
     if (mirror.log) log.show(mirror.log)
     if (mirror.notices) notices.current.set(mirror.notices)
     if (mirror.peers) people.mirror(mirror.peers)
+    if (mirror.rooms) rooms.mirror(mirror.rooms)
     for (const transfer of mirror.transfers ?? []) transfers.report(transfer.cid, transfer)
     if (mirror.connection) connection.set(mirror.connection)
   }
@@ -384,6 +411,19 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
       },
       list: () => transfers.list(),
     },
+    rooms: {
+      list: rooms.list,
+      topics: rooms.topics,
+      in: (room) => rooms.in(room),
+      join: (name) => act('joinRoom', name),
+      leave: (room) => act('leaveRoom', room),
+      sendText: (room, text) => act('sayInRoom', room, text),
+      sendFile: (room, file) => act('offerInRoom', room, file),
+      fetchFile: (room, messageId) => act('fetchInRoom', room, messageId),
+      markRead: (room) => act('readRoom', room),
+      clear: (room) => act('clearRoom', room),
+      setTopics: (topics) => act('setRoomTopics', topics),
+    },
     identity: () => identity && toIdentity(identity),
     async login(credential) {
       await act('login', credential)
@@ -420,5 +460,7 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
 }
 
 function isChange(message: TabMessage): message is TabChange {
-  return message.kind === 'peer' || message.kind === 'send' || message.kind === 'self' || message.kind === 'blobs'
+  return (
+    message.kind === 'peer' || message.kind === 'send' || message.kind === 'self' || message.kind === 'blobs' || message.kind === 'room'
+  )
 }

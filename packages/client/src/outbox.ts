@@ -27,6 +27,11 @@ export interface OutboxParts {
   readonly people: People
   readonly log: Log
   readonly profile: () => Profile
+  /**
+   * A sender to a peer that does not speak our message protocol: `refused`, as it has just said, else as is known of it. Undefined: it speaks ours, for
+   * all that is known, or none that we know.
+   */
+  readonly otherSender?: (connection: Connection, refused: boolean) => Promise<MessageSender | undefined>
 }
 
 interface Line {
@@ -45,7 +50,7 @@ export interface Outbox {
   stop(): void
 }
 
-export function createOutbox({ paths, messages, conversations, people, log, profile }: OutboxParts): Outbox {
+export function createOutbox({ paths, messages, conversations, people, log, profile, otherSender }: OutboxParts): Outbox {
   const lines = new Map<string, Line>()
   let stopped = false
 
@@ -57,17 +62,28 @@ export function createOutbox({ paths, messages, conversations, people, log, prof
     return line
   }
 
+  const openSender = async (connection: Connection): Promise<MessageSender> => {
+    const known = await otherSender?.(connection, false)
+    if (known) return known
+    const options = { signal: AbortSignal.timeout(OPEN_TIMEOUT_MS), runOnLimitedConnection: true }
+    try {
+      const stream = await connection.newStream(MESSAGE_PROTOCOL, options)
+      paths.watch(stream, connection)
+      return createMessageSender(stream)
+    } catch (error) {
+      const speaksOther = error instanceof Error && error.name === 'UnsupportedProtocolError'
+      const other = speaksOther ? await otherSender?.(connection, true) : undefined
+      if (other === undefined) throw error
+      return other
+    }
+  }
+
   const senderFor = async (peer: string, line: Line): Promise<MessageSender> => {
     const connection = await paths.connection(peer)
     if (line.sender?.stream.open === true && line.sender.connection === connection) return line.sender.stream
     line.sender?.stream.close()
     line.sender = undefined
-    const stream = await connection.newStream(MESSAGE_PROTOCOL, {
-      signal: AbortSignal.timeout(OPEN_TIMEOUT_MS),
-      runOnLimitedConnection: true,
-    })
-    paths.watch(stream, connection)
-    const sender = createMessageSender(stream)
+    const sender = await openSender(connection)
     line.sender = { stream: sender, connection }
     const { name, picture } = profile()
     if (name !== '' || picture !== undefined) await sender.profile({ type: 'profile', name, ...(picture !== undefined && { picture }) })

@@ -7,6 +7,7 @@ import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { identify } from '@libp2p/identify'
 import type { ComponentLogger, Connection, Ed25519PrivateKey, Libp2p, PeerId, Transport } from '@libp2p/interface'
 import type { TransportManager } from '@libp2p/interface-internal'
+import type { GossipSubComponents } from '@libp2p/gossipsub'
 import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
 import { multiaddr } from '@multiformats/multiaddr'
@@ -68,6 +69,8 @@ export interface FootbridgeNode {
   /** Asks a peer what it speaks; libp2p tells the answer as `peer:identify`. */
   identify(connection: Connection): Promise<unknown>
   bridgeConnections(bridge: PeerId): Connection[]
+  /** What gossipsub is made of, should it be needed (rooms/gossip.ts). */
+  readonly components: GossipSubComponents
 }
 
 export async function createNode({ key, transports, listen, logger, now }: NodeParts): Promise<FootbridgeNode> {
@@ -108,6 +111,7 @@ export async function createNode({ key, transports, listen, logger, now }: NodeP
     transportManager: { faultTolerance: 1 },
     services: {
       identify: identify({ runOnLimitedConnection: true }),
+      parts: (components: GossipSubComponents) => ({ components }),
       ping: ping({ maxInboundStreams: MAX_PING_STREAMS, maxOutboundStreams: MAX_PING_STREAMS, runOnLimitedConnection: true }),
     },
     ...(logger && { logger }),
@@ -117,6 +121,7 @@ export async function createNode({ key, transports, listen, logger, now }: NodeP
   const manager = transportManager
   return {
     libp2p,
+    components: libp2p.services.parts.components,
     identify: (connection) => libp2p.services.identify.identify(connection),
     reserve: createReserve(transportManager, store),
     signs: watched.signs,

@@ -31,6 +31,8 @@ const MEASURE_IDLE_CIRCUIT_MS = 60_000
 const IDENTIFY_GRACE_MS = 2_000
 /** Until the next look when a try is not allowed for another reason than its own failure. */
 const BUSY_MS = 5_000
+/** Addresses of a peer's own that are tried, one after the other. */
+const MAX_FOUND_DIALS = 4
 /** After a direct connection ended: the other page may be starting up. */
 const REDIAL_MS = 1_000
 
@@ -54,6 +56,8 @@ export interface PathsParts {
   readonly onUsable: (peer: string, isBetter: boolean) => void
   /** Asks for a sign of life below the streams, where the connection can do that: a fraction of the bytes of a ping stream. */
   readonly ask?: (connection: Connection) => Promise<number> | undefined
+  /** Where a peer says that it can be dialled without a bridge, ending in /p2p/<peer>; only what this browser can dial. */
+  readonly foundAddresses?: (peer: string) => readonly string[]
 }
 
 export interface Paths {
@@ -61,6 +65,8 @@ export interface Paths {
   connection(peer: string, signal?: AbortSignal): Promise<Connection>
   /** The best connection that is there. */
   current(peer: string): Connection | undefined
+  /** A connection that this device dialled at an address of the peer's own: it has answered, so it is a path, and the direct one. */
+  adopt(connection: Connection): void
   /** Takes what arrives on this stream as a sign of life of its path. To be called before anybody reads. */
   watch(stream: Stream, connection: Connection): void
   /** When bytes last came through the bridge from anybody, by this device's clock. */
@@ -288,6 +294,33 @@ export function createPaths(parts: PathsParts): Paths {
     }
   }
 
+  /** Native peers that hold no reservation are reached at what they tell of themselves. */
+  const dialFound = async (id: string, signal: AbortSignal | undefined, cause: unknown): Promise<Connection> => {
+    for (const address of (parts.foundAddresses?.(id) ?? []).slice(0, MAX_FOUND_DIALS)) {
+      const connection = await withDeadline({ timeoutMs: DIAL_TIMEOUT_MS, what: 'reaching the peer', signal }, (inner) =>
+        parts.dial(address, inner),
+      ).catch(() => undefined)
+      if (connection === undefined) continue
+      adopt(connection)
+      return connection
+    }
+    throw cause
+  }
+
+  const adopt = (connection: Connection): void => {
+    if (isCircuit(connection) || isWebRtc(connection) || connection.status !== 'open') return
+    const path = of(connection.remotePeer)
+    if (isDirect(path)) return
+    path.direct = connection
+    path.since = now()
+    path.rttMs = undefined
+    people.connected(path.peer.toString(), true)
+    log.info(`Path to ${people.nameOf(path.peer.toString())} is direct, at its own address`)
+    show(path)
+    void liveness.measure(path)
+    parts.onUsable(path.peer.toString(), true)
+  }
+
   /** An idle circuit that was measured not long ago. */
   const isResting = (path: PeerPath): boolean =>
     !isDirect(path) && now() - Math.max(path.measuredAt, path.heard?.at ?? 0) < MEASURE_IDLE_CIRCUIT_MS && path.misses === 0
@@ -311,10 +344,13 @@ export function createPaths(parts: PathsParts): Paths {
       if (open) return open
       const underway = dials.get(id)
       if (underway) return underway
-      const dial = dialCircuit(id, signal).finally(() => dials.delete(id))
+      const dial = dialCircuit(id, signal)
+        .catch((cause: unknown) => dialFound(id, signal, cause))
+        .finally(() => dials.delete(id))
       dials.set(id, dial)
       return dial
     },
+    adopt,
     watch(stream, connection) {
       stream.addEventListener('message', () => {
         const path = paths.get(connection.remotePeer.toString())

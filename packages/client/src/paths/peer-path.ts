@@ -2,7 +2,7 @@
  * What is known of the way to one peer, and what follows from it: pure. Events change these facts (paths.ts); everybody asks the functions here.
  */
 import type { Connection, PeerId } from '@libp2p/interface'
-import type { Path, Upgrade } from '../api.ts'
+import type { DirectOver, Path, Upgrade } from '../api.ts'
 
 export interface PeerPath {
   readonly peer: PeerId
@@ -50,8 +50,14 @@ export function pathOf(path: PeerPath): Path {
   if (connection === undefined) return { kind: 'none' }
   const shared = { rttMs: path.rttMs, address: connection.remoteAddr.toString(), since: path.since }
   return connection === path.direct
-    ? { kind: 'direct', over: 'webrtc', ...shared }
+    ? { kind: 'direct', over: overOf(shared.address), ...shared }
     : { kind: 'relayed', over: 'circuit', ...shared, upgrade: path.upgrade }
+}
+
+function overOf(address: string): DirectOver {
+  if (address.includes('/webrtc-direct')) return 'webrtc-direct'
+  if (address.includes('/webtransport')) return 'webtransport'
+  return address.includes('/webrtc') ? 'webrtc' : 'websocket'
 }
 
 /** Functions, because TypeScript would keep a narrowing from before an await. */

@@ -8,9 +8,10 @@ import { openDB, type DBSchema, type IDBPDatabase } from 'idb'
 import { FootbridgeError } from '@footbridge/shared/errors'
 import type { SessionAnswer } from '@footbridge/shared/login'
 import type { FirstHop, Message, Profile } from '../api.ts'
+import type { RoomMessage, RoomTopics } from '../rooms/room.ts'
 
 /** Raised with each change of the schema; `upgrade` below takes every older one forward. */
-const VERSION = 2
+const VERSION = 3
 
 export interface IdentityRecord {
   readonly peer: string
@@ -79,8 +80,21 @@ export interface WinnerRecord {
   readonly at: number
 }
 
+export interface RoomRecord {
+  readonly name: string
+  readonly joinedAt: number
+  readonly unread: number
+  /** Until when this device heard what was said; undefined before it heard anything. */
+  readonly heardUntil: number | undefined
+}
+
+/** `order` of arrival in its room: two messages of one millisecond keep their order. */
+export interface RoomMessageRecord extends RoomMessage {
+  readonly order: number
+}
+
 export interface Schema extends DBSchema {
-  self: { key: 'identity' | 'profile' | 'lastBridge'; value: IdentityRecord | Profile | string }
+  self: { key: 'identity' | 'profile' | 'lastBridge' | 'roomTopics'; value: IdentityRecord | Profile | RoomTopics | string }
   enrolments: { key: string; value: EnrolmentRecord }
   peers: { key: string; value: PeerRecord }
   messages: {
@@ -93,6 +107,8 @@ export interface Schema extends DBSchema {
   blocks: { key: string; value: Blob | Uint8Array }
   upgrades: { key: string; value: UpgradeFailureRecord }
   winners: { key: string; value: WinnerRecord }
+  rooms: { key: string; value: RoomRecord }
+  roomMessages: { key: [string, string]; value: RoomMessageRecord; indexes: { byTime: [string, number, number] } }
 }
 
 export type Database = IDBPDatabase<Schema>
@@ -113,6 +129,10 @@ export async function openDatabase(name: string, onGone: () => void): Promise<Da
         database.createObjectStore('upgrades', { keyPath: 'key' })
       }
       if (before < 2) database.createObjectStore('winners', { keyPath: 'key' })
+      if (before < 3) {
+        database.createObjectStore('rooms', { keyPath: 'name' })
+        database.createObjectStore('roomMessages', { keyPath: ['room', 'id'] }).createIndex('byTime', ['room', 'at', 'order'])
+      }
     },
     blocking: (_current, _blocked, event) => {
       if (event.target instanceof IDBDatabase) event.target.close()

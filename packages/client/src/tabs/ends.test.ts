@@ -1,6 +1,7 @@
 import { FootbridgeError } from '@footbridge/shared/errors'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { BridgeNotices, ConnectionState, LogEntry, Peer, Transfer } from '../api.ts'
+import type { Room } from '../rooms/room.ts'
 import { NO_NOTICES } from '../notices.ts'
 import { writable, type Writable } from '../observable.ts'
 import { createFollowerEnd, type FollowerEnd } from './follower-end.ts'
@@ -54,6 +55,14 @@ beforeEach(() => {
     removeBlob: nothing,
     importIdentity: nothing,
     forget: nothing,
+    joinRoom: async (name) => name,
+    leaveRoom: nothing,
+    sayInRoom: nothing,
+    offerInRoom: nothing,
+    fetchInRoom: nothing,
+    readRoom: nothing,
+    clearRoom: nothing,
+    setRoomTopics: nothing,
   }
   leader = createLeaderEnd(
     {
@@ -61,6 +70,7 @@ beforeEach(() => {
       notices: writable<BridgeNotices>(NO_NOTICES),
       log: writable<readonly LogEntry[]>([]),
       peers,
+      rooms: writable<readonly Room[]>([]),
       transfers: { onReport: (listener) => ((report = listener), () => undefined), all: () => [] },
       addresses: () => ['/address'],
       bridgeUrl: () => 'https://bridge.example',

@@ -5,6 +5,7 @@
 import { FootbridgeError } from '@footbridge/shared/errors'
 import type { BridgeNotices, ConnectionState, LogEntry, Peer, Readable, Transfer } from '../api.ts'
 import type { Transfers } from '../blobs/transfers.ts'
+import type { Room } from '../rooms/room.ts'
 import type { Acts, Mirror, TabMessage } from './messages.ts'
 
 /** Changes go out together; a person sees ten updates a second as continuous. */
@@ -19,10 +20,13 @@ export interface Shown {
   readonly notices: Readable<BridgeNotices>
   readonly log: Readable<readonly LogEntry[]>
   readonly peers: Readable<readonly Peer[]>
+  readonly rooms: Readable<readonly Room[]>
   readonly transfers: Pick<Transfers, 'onReport' | 'all'>
   readonly addresses: () => readonly string[]
   readonly bridgeUrl: () => string
 }
+
+type Watched = 'connection' | 'notices' | 'log' | 'peers' | 'rooms'
 
 export interface LeaderEnd {
   take(message: TabMessage): void
@@ -35,7 +39,7 @@ export function createLeaderEnd(shown: Shown, acts: Acts, tell: (message: TabMes
   let running = 0
   let isStopped = false
   let whole = false
-  let dirty = new Set<'connection' | 'notices' | 'log' | 'peers'>()
+  let dirty = new Set<Watched>()
   const transfers = new Map<string, Transfer>()
   let sent: ReadonlyMap<string, Peer> = new Map()
 
@@ -53,6 +57,7 @@ export function createLeaderEnd(shown: Shown, acts: Acts, tell: (message: TabMes
       ...((whole || dirty.has('notices')) && { notices: shown.notices.get() }),
       ...((whole || dirty.has('log')) && { log: shown.log.get() }),
       ...((whole || dirty.has('peers')) && { peers: peersChange() }),
+      ...((whole || dirty.has('rooms')) && { rooms: shown.rooms.get() }),
       ...(transfers.size > 0 && { transfers: [...transfers.values()] }),
     }
     whole = false
@@ -69,12 +74,12 @@ export function createLeaderEnd(shown: Shown, acts: Acts, tell: (message: TabMes
     return { whole, changed, gone }
   }
 
-  const watch = (what: 'connection' | 'notices' | 'log' | 'peers'): (() => void) =>
+  const watch = (what: Watched): (() => void) =>
     shown[what].subscribe(() => {
       dirty.add(what)
       plan()
     })
-  const ends = (['connection', 'notices', 'log', 'peers'] as const).map(watch)
+  const ends = (['connection', 'notices', 'log', 'peers', 'rooms'] as const).map(watch)
   ends.push(
     shown.transfers.onReport((transfer) => {
       if (!isFollowed()) return

@@ -9,14 +9,18 @@
  *       │◄───────────── mirror {changes}       │   at most ten a second while somebody follows
  *       │ call {id, act, args} ───────────────►│
  *       │◄───────────── reply {to, id, …}      │
- *       │◄──── peer, send, self, blobs ───────►│   something was written to the store
+ *       │◄─ peer, send, self, blobs, room ────►│   something was written to the store
  */
 import type { ErrorCode } from '@footbridge/shared/errors'
 import type { BridgeNotices, ConnectionState, FileOffer, LogEntry, Peer, Transfer } from '../api.ts'
 import type { Credential } from '../network.ts'
+import type { Room, Rooms } from '../rooms/room.ts'
 
-/** `peer`: a conversation. `self`: identity, login or profile. `send`: a message waits for the tab that leads. `blobs`: a file came or went. */
-export type TabChange = { readonly kind: 'peer' | 'send'; readonly peer: string } | { readonly kind: 'self' | 'blobs' }
+/** `peer`: a conversation. `self`: identity, login or profile. `send`: a message waits for the tab that leads. `blobs`: a file came or went. `room`: what was said in one. */
+export type TabChange =
+  | { readonly kind: 'peer' | 'send'; readonly peer: string }
+  | { readonly kind: 'self' | 'blobs' }
+  | { readonly kind: 'room'; readonly room: string }
 
 /** What the leader shows; a change carries only what is new. */
 export interface Mirror {
@@ -28,6 +32,7 @@ export interface Mirror {
   /** `whole`: `changed` is everybody. */
   readonly peers?: { readonly whole: boolean; readonly changed: readonly Peer[]; readonly gone: readonly string[] }
   readonly transfers?: readonly Transfer[]
+  readonly rooms?: readonly Room[]
 }
 
 /** What a tab that follows may ask the leader to do: name, arguments, answer. */
@@ -42,6 +47,14 @@ export interface Acts {
   removeBlob(cid: string): Promise<void>
   importIdentity(exported: string, passphrase: string): Promise<void>
   forget(): Promise<void>
+  joinRoom: Rooms['join']
+  leaveRoom: Rooms['leave']
+  sayInRoom: Rooms['sendText']
+  offerInRoom: Rooms['sendFile']
+  fetchInRoom: Rooms['fetchFile']
+  readRoom: Rooms['markRead']
+  clearRoom: Rooms['clear']
+  setRoomTopics: Rooms['setTopics']
 }
 export type ActName = keyof Acts
 

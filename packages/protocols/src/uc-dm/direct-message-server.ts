@@ -22,9 +22,6 @@ const REQUEST_TIMEOUT_MS = 10_000
 const KEEP_TIMEOUT_MS = 4_500
 const ANSWER_TIMEOUT_MS = 5_000
 
-/** Each is one message: a few may be on their way at once. */
-export const MAX_DIRECT_MESSAGE_STREAMS_PER_CONNECTION = 4
-
 export interface DirectMessageServer {
   readonly metadata: () => Metadata
   /** Durable before it resolves. What it throws is told to the sender as an error, without its reason. */

@@ -18,7 +18,6 @@
 import { utf8Encode } from '@footbridge/shared/text-codec'
 import { bytesField, bytesOf, concat, numberOf, readFields, textOf, varintField, type FieldValue } from '../uc-wire/fields.ts'
 
-export const UC_DIRECT_MESSAGE_PROTOCOL = '/universal-connectivity/dm/1.0.0'
 export const TEXT_PLAIN = 'text/plain'
 
 export const STATUS_UNKNOWN = 0
