@@ -26,6 +26,7 @@ function open(max = 100) {
     changed: (scopes, by) => {
       for (const { key } of scopes) counted[key] = (counted[key] ?? 0) + by
     },
+    expired: (scopes) => log.push(`expired for ${scopes.map(({ key }) => key).join()}`),
   })
   return { time, log, counted, book }
 }
@@ -43,7 +44,7 @@ describe('the reservation book', () => {
     expect(book.has(peer('alice'))).toBe(false)
     book.sweep()
     book.sweep()
-    expect([log, book.size, book.count('bridge:')]).toEqual([['+alice', '+alice', '-alice'], 0, 0])
+    expect([log, book.size, book.count('bridge:')]).toEqual([['+alice', '+alice', '-alice', 'expired for bridge:'], 0, 0])
   })
 
   it.each(['token', 'address', 'bridge'] as const)('gives as many as the %s may have, and one again when one has ended', (kind) => {

@@ -63,11 +63,11 @@ export function relayMetrics(totals: () => TrafficCounters): MetricFamily[] {
   ]
 }
 
-/** Counts what limits refuse and slow down. */
+/** Counts whom limits refuse and slow down. */
 export function limitTally(): MetricFamily & { count(limit: LimitKind, scope: ScopeKind): void } {
   return createTally({
-    name: 'footbridge_limits_met_total',
-    help: 'How often a limit refused something or slowed it down, by limit and by whose limit it was',
+    name: 'footbridge_limit_notices_total',
+    help: 'How often a peer was told that a limit refused or slowed something, by limit and by whose limit it was; both ends of a circuit are told',
     labels: ['limit', 'scope'],
   })
 }
