@@ -39,6 +39,7 @@ describe('the settings', () => {
       rendezvousNamespaces: ['footbridge'],
       kadProtocols: ['/ipfs/kad/1.0.0'],
       upnp: false,
+      dialPrivate: [],
       stun: true,
       turn: undefined,
       logLevel: 'info',
@@ -124,6 +125,7 @@ it('of the network are lists of addresses and names', () => {
         kadProtocols: '/ipfs/kad/1.0.0,/calimero/kad/1.0.0',
         disableMdns: true,
         upnp: 'on',
+        dialPrivate: '10.8.0.0/16,::1',
       },
       { FOOTBRIDGE_RELAY_ADDRS: `/ip4/203.0.113.5/udp/4001/quic-v1/p2p/${PEER}`, FOOTBRIDGE_RENDEZVOUS_ADDRS: boot },
     ),
@@ -137,6 +139,7 @@ it('of the network are lists of addresses and names', () => {
     rendezvousNamespaces: ['footbridge', '/calimero/devnet/global'],
     kadProtocols: ['/ipfs/kad/1.0.0', '/calimero/kad/1.0.0'],
     upnp: true,
+    dialPrivate: ['10.8.0.0/16', '::1'],
   })
   expect(readConfig({ kadProtocols: 'off' }, {}).kadProtocols).toEqual([])
 })
@@ -160,6 +163,7 @@ describe('a bad setting names itself and the reason', () => {
     [{ rendezvousNamespace: 'x'.repeat(256) }, 'more than 255 bytes'],
     [{ kadProtocols: 'ipfs' }, '"ipfs" is none'],
     [{ kadProtocols: '/a/1,/b/1,/c/1,/d/1,/e/1' }, '4 are the most'],
+    [{ dialPrivate: '10.0.0.0/33' }, '"10.0.0.0/33" is neither'],
     [{ upnp: 'maybe' }, '--upnp "maybe" must be true or false'],
     [{ port: 'abc' }, '--port "abc" must be a whole number'],
     [{ port: '65536' }, '--port "65536" must be'],

@@ -67,6 +67,8 @@ export interface Config {
   /** Protocol ids of the Kademlia networks that the bridge is in; empty for none. */
   readonly kadProtocols: readonly string[]
   readonly upnp: boolean
+  /** IP addresses and CIDR ranges that the bridge dials whoever told them, though they are not public. */
+  readonly dialPrivate: readonly string[]
   readonly logLevel: LogLevel
   /** Who may read `/metrics`. */
   readonly metrics: MetricsReaders
@@ -270,6 +272,15 @@ export const SETTINGS = {
     reason: 'a program that opens a hole in a firewall does so only when it is told to',
     parse: parseSwitch,
   }),
+  dialPrivate: setting({
+    flag: '--dial-private <list>',
+    env: 'FOOTBRIDGE_DIAL_PRIVATE',
+    help: 'IP addresses and CIDR ranges, comma-separated, that the bridge may dial although they are not public: 10.8.0.0/16',
+    default: undefined,
+    reason:
+      'none: strangers tell addresses too, and none of them may make the bridge knock at its own machine or network; a network of peers on a VPN needs its range here',
+    parse: (text) => parseList(text, parseAddressRange),
+  }),
   logLevel: setting({
     flag: '--log-level <level>',
     env: 'FOOTBRIDGE_LOG_LEVEL',
@@ -386,6 +397,7 @@ export function readConfig(flags: Flags, env: Environment, file?: SettingsFile<S
     rendezvousNamespaces: required('rendezvousNamespace'),
     kadProtocols: required('kadProtocols'),
     upnp: required('upnp'),
+    dialPrivate: read('dialPrivate') ?? [],
     stun,
     turn,
     logLevel: required('logLevel'),

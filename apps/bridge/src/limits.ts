@@ -92,6 +92,9 @@ export const MAX_RENDEZVOUS_NAMESPACES = 8
 /** Each is a routing table, with queries of its own. */
 export const MAX_KAD_PROTOCOLS = 4
 
+/** Places on the local network that may be dialled because somebody there said so; each is a few hundred bytes, and one machine can tell many. */
+export const MAX_LAN_ADDRESSES = 1_024
+
 /** STUN. */
 
 /**
