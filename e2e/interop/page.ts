@@ -1,0 +1,78 @@
+/**
+ * The browser's virtual peer, built for a page of the bridge's own origin: the SDK's own login, node, reservation and gossip (packages/client), without the app
+ * around them, and the test protocol of README.md. `globalThis.interop` is what the cells call. Not here: the supervisor, conversations, files.
+ */
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import type { Connection } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { webRTC, webRTCDirect } from '@libp2p/webrtc'
+import { fetchBridge, logIn } from '@footbridge/client/login'
+import { createNode, type FootbridgeNode } from '@footbridge/client/node/create-node'
+import { createGossip, type Gossip } from '@footbridge/client/rooms/gossip'
+import type { SessionAnswer } from '@footbridge/shared/login'
+import { answerBulk, askBulk, BULK_PROTOCOL, type BulkOrder, type BulkResult } from './bulk.ts'
+
+const LIMITED = { runOnLimitedConnection: true }
+const PATIENCE_MS = 60_000
+
+let node: FootbridgeNode
+let session: SessionAnswer
+let gossip: Gossip
+const heard: { topic: string; from: string; data: string }[] = []
+const dialled = new Map<string, Connection>()
+
+/** A fresh key logs in with `token`, dials the bridge's first hop, reserves, and serves the test protocol. */
+async function arrive(token: string): Promise<{ peer: string; bridge: string }> {
+  const key = await generateKeyPair('Ed25519')
+  const parts = { bridgeUrl: location.origin, fetch: fetch.bind(globalThis), now: () => Date.now() }
+  const bridge = await fetchBridge(parts)
+  session = await logIn(parts, { bridgePeer: bridge.peer, key, credential: { kind: 'token', token }, name: 'interop' })
+  const transports = [webRTC({ rtcConfiguration: { iceServers: [] } }), webRTCDirect()]
+  node = await createNode({ key, transports, listen: ['/webrtc'], now: () => performance.now() })
+  await node.libp2p.handle(BULK_PROTOCOL, answerBulk, LIMITED)
+  gossip = createGossip(node.components)
+  await gossip.start()
+  gossip.pubsub.addEventListener('message', ({ detail }) => {
+    if (detail.type !== 'signed') return
+    heard.push({ topic: detail.topic, from: detail.from.toString(), data: new TextDecoder().decode(detail.data) })
+  })
+  await node.dialBridge(session.firstHops.filter((address) => node.isDialable(address)), AbortSignal.timeout(PATIENCE_MS))
+  await node.reserve(peerIdFromString(bridge.peer), AbortSignal.timeout(PATIENCE_MS))
+  return { peer: session.peer, bridge: bridge.peer }
+}
+
+/** At exactly this address. @returns the connection's remote address and what the peer says of itself. */
+async function dial(address: string): Promise<{ address: string; agent: string; protocols: string[]; rttMs: number }> {
+  const connection = await node.dial(address, AbortSignal.timeout(PATIENCE_MS))
+  dialled.set(connection.remotePeer.toString(), connection)
+  const { agentVersion, protocols } = (await node.identify(connection)) as { agentVersion: string; protocols: string[] }
+  const rttMs = await node.signs.ask(connection)
+  return { address: connection.remoteAddr.toString(), agent: agentVersion, protocols, rttMs: rttMs ?? Number.NaN }
+}
+
+/** On the connection that was dialled last. */
+async function bulk(peer: string, order: BulkOrder): Promise<BulkResult> {
+  const connection = dialled.get(peer)
+  if (connection === undefined) throw new Error(`${peer} was not dialled`)
+  return askBulk(await connection.newStream(BULK_PROTOCOL, LIMITED), order)
+}
+
+function hangUp(peer: string): void {
+  dialled.get(peer)?.abort(new Error('the cell is done'))
+  dialled.delete(peer)
+}
+
+const interop = {
+  arrive,
+  dial,
+  bulk,
+  hangUp,
+  circuitHop: () => `/p2p/${session.bridge.peer}/p2p-circuit`,
+  subscribe: (topic: string) => gossip.pubsub.subscribe(topic),
+  publish: async (topic: string, data: string) => void (await gossip.pubsub.publish(topic, new TextEncoder().encode(data))),
+  heard: (topic: string, data: string) => heard.find((message) => message.topic === topic && message.data === data),
+  /** Of the connections that are there. */
+  firstHop: () => node.bridgeConnections(peerIdFromString(session.bridge.peer)).map(({ remoteAddr }) => remoteAddr.toString()),
+}
+export type Interop = typeof interop
+Object.assign(globalThis, { interop })
