@@ -3,12 +3,9 @@
  * Not here: what a bridge is made of (../bridge.ts), and signals (../main.ts).
  */
 import { readFileSync } from 'node:fs'
-import { createSocket } from 'node:dgram'
-import { createServer } from 'node:net'
 import { createSecureContext } from 'node:tls'
 import { loadBinding, type LoadedBinding } from '@footbridge/listeners/webtransport/binding'
 import type { DestinationStream } from 'pino'
-import { collectDefaultMetrics, Registry } from 'prom-client'
 import { controlPath } from '../admin/control-path.ts'
 import { createControlServer } from '../admin/control-server.ts'
 import { lockDataDir, prepareDataDir, reasonOf } from '../admin/data-dir.ts'
@@ -17,9 +14,12 @@ import type { Config } from '../config.ts'
 import { STOP_DEADLINE_MS } from '../limits.ts'
 import { ConfigError } from '../settings.ts'
 import { createLog } from '../telemetry/log.ts'
+import { collectProcessMetrics } from '../telemetry/process-metrics.ts'
 import { formatBanner, insecureWarning } from './banner.ts'
 import { CommandError, type Console } from './console.ts'
 import { openStore } from './operator.ts'
+import { checkPort, checkUdpPort, explainPort } from './ports.ts'
+import { stopAll, withDeadline } from './stopping.ts'
 
 /** A token command holds the lock for milliseconds; another bridge for good. */
 const LOCK_WAIT_MS = 1_000
@@ -65,38 +65,6 @@ async function runBridge(config: Config, webTransport: LoadedBinding, console: C
   }
 }
 
-/** CPU, memory, open files, collections. How late timers are is sampled ten times a second: more would keep an idle machine awake. */
-function collectProcessMetrics(): Registry {
-  const register = new Registry()
-  collectDefaultMetrics({ register, eventLoopMonitoringPrecision: 100 })
-  return register
-}
-
-/** In order, each whether or not those before failed; then the first failure. */
-async function stopAll(steps: readonly (() => Promise<void> | undefined)[]): Promise<void> {
-  const failures: unknown[] = []
-  for (const step of steps) {
-    try {
-      await step()
-    } catch (error) {
-      failures.push(error)
-    }
-  }
-  if (failures.length > 0) throw failures[0]
-}
-
-async function withDeadline(work: Promise<void>, ms: number): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const deadline = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms)
-  })
-  try {
-    return await Promise.race([work.then(() => true), deadline])
-  } finally {
-    clearTimeout(timer)
-  }
-}
-
 /** Reads and tries certificate and key before anything is built on them. */
 function checkTls({ tls }: Config): void {
   if (tls === undefined) return
@@ -117,52 +85,6 @@ function readPem(flag: string, file: string): Buffer {
   } catch (error) {
     const reason = error instanceof Error && 'code' in error && error.code === 'ENOENT' ? 'there is no such file' : reasonOf(error)
     throw new ConfigError(`${flag} ${file} cannot be read (${reason}): give the path of a PEM file that this user may read`)
-  }
-}
-
-/** Tries the port before anything is built on it, so that the line names the right flag. */
-async function checkPort(host: string, port: number, flag: '--port' | '--p2p-port'): Promise<void> {
-  const server = createServer()
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen({ host, port, exclusive: true }, resolve)
-    })
-  } catch (error) {
-    throw explainPort(error, host, port, flag) ?? error
-  }
-  await new Promise((resolve) => server.close(resolve))
-}
-
-async function checkUdpPort(host: string, port: number): Promise<void> {
-  const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4')
-  try {
-    await new Promise<void>((resolve, reject) => {
-      socket.once('error', reject)
-      socket.bind({ port, address: host, exclusive: true }, resolve)
-    })
-  } catch (error) {
-    throw explainPort(error, host, port, '--wt-port', '--wt-host') ?? error
-  } finally {
-    await new Promise<void>((resolve) => {
-      socket.close(resolve)
-    })
-  }
-}
-
-function explainPort(error: unknown, host: string, port: number, flag: string, hostFlag = '--host'): CommandError | undefined {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  switch (code) {
-    case 'EADDRINUSE':
-      return new CommandError(`port ${port} on ${host} is taken: stop the program that has it, or choose another port with ${flag}`)
-    case 'EACCES':
-      return new CommandError(
-        `port ${port} on ${host} is not for this user (ports below 1024 need privileges): choose another with ${flag}`,
-      )
-    case 'EADDRNOTAVAIL':
-      return new CommandError(`${hostFlag} ${host} is not an address of this machine: use 127.0.0.1, 0.0.0.0, or one that it has`)
-    default:
-      return undefined
   }
 }
 
