@@ -8,10 +8,8 @@
  */
 import { gossipsub, type GossipSub, type GossipSubComponents } from '@libp2p/gossipsub'
 import type { Connection, Topology } from '@libp2p/interface'
-import { MAX_GOSSIP_BYTES } from './limits.ts'
+import { MAX_GOSSIP_FRAME_BYTES } from './limits.ts'
 
-/** What the lengths, the key and the signature add to a message's data. */
-const MESSAGE_HEAD_BYTES = 4 * 1024
 /** Streams of one connection: gossip uses one each way, and a second while one is being left. */
 const MAX_STREAMS = 4
 /** Tries to open the stream that is missing on one connection: gossipsub queues them, and one that is refused may take ten seconds. */
@@ -41,7 +39,7 @@ export function createGossip(components: GossipSubComponents): Gossip {
     emitSelf: false,
     allowPublishToZeroTopicPeers: true,
     fallbackToFloodsub: false,
-    maxInboundDataLength: MAX_GOSSIP_BYTES + MESSAGE_HEAD_BYTES,
+    maxInboundDataLength: MAX_GOSSIP_FRAME_BYTES,
     maxInboundStreams: MAX_STREAMS,
     maxOutboundStreams: MAX_STREAMS,
     // Everybody who comes through one bridge or one NAT has one address.
@@ -55,7 +53,7 @@ export function createGossip(components: GossipSubComponents): Gossip {
 
   const tell = (connection: Connection): void => {
     for (const protocol of inner.protocols)
-      for (const topology of registrar.getTopologies(protocol) as Topology[]) topology.onConnect?.(connection.remotePeer, connection)
+      for (const topology of registrar.getTopologies(protocol) as Topology[]) void topology.onConnect?.(connection.remotePeer, connection)
   }
 
   const tellOfOpen = async (): Promise<void> => {

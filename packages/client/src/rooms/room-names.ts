@@ -38,7 +38,7 @@ export function filesTopic(room: string, topics: RoomTopics): string {
 
 function topicName(given: string): string {
   const name = given.trim()
-  const hasControls = [...name].some((character) => (character.codePointAt(0) ?? 0) < 0x20 || character === '\x7f')
+  const hasControls = /\p{Cc}/u.test(name)
   if (name === '' || hasControls || utf8Encode(name).length > MAX_NAME_BYTES)
     throw new FootbridgeError('bad_request', `a room's name has 1 to ${MAX_NAME_BYTES} bytes and stands on one line`)
   return name
