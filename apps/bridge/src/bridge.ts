@@ -18,6 +18,7 @@ import type { Registry as MetricRegistry } from 'prom-client'
 
 import { plainSettings } from './admin/diagnosis.ts'
 import { createAdminRoutes } from './admin/routes.ts'
+import { createKademliaPlace } from './announce/kademlia-place.ts'
 import { createBudgets, tokenKey } from './auth/budgets.ts'
 import { createRateLimits } from './auth/rate-limits.ts'
 import { createAuthRoutes } from './auth/routes.ts'
@@ -182,6 +183,12 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
     })
     const tunnels = createTunnelListener({ randomBytes })
     const liveness = createLiveness({ connections: () => node.getConnections(), randomBytes })
+    const kademlia = createKademliaPlace({
+      protocols: () => config.kadProtocols.filter((protocol) => node.getProtocols().includes(protocol)),
+      bridgePeer: peer,
+      isSession: (id) => registry.get(id) !== undefined,
+      peerStore: () => node.peerStore,
+    })
     const node = await createNode({
       privateKey,
       host: config.host,
@@ -249,7 +256,7 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       random: () => Buffer.from(randomBytes(4)).readUInt32BE() / 2 ** 32,
     })
     const presence = createPresence({ node, registry, clock })
-    const network = createNetwork({ node, registry, config, storage, addresses, log, clock, randomBytes })
+    const network = createNetwork({ node, registry, kademlia, config, storage, addresses, log, clock, randomBytes })
     const sightings = createSightings({ randomBytes, addressOf })
     const app = createApp({
       listener: webSockets,

@@ -3,7 +3,14 @@
  * Made by bridge.ts after the node, started after it and stopped before it. Features meet here and not in each other.
  * Not here: the transports and protocols of the node itself (node/create-node.ts), and who may be dialled (node/dial-policy.ts).
  */
+import { UC_DISCOVERY_TOPIC } from '@footbridge/protocols/uc-discovery/peer-record'
+import { MAX_ANNOUNCED_ADDRESSES } from '@footbridge/shared/limits'
 import type { Storage } from '@footbridge/storage/ports'
+import multicastDns from 'multicast-dns'
+
+import { createAnnounce } from './announce/announce.ts'
+import type { KademliaPlace } from './announce/kademlia-place.ts'
+import { createMdnsPlace } from './announce/mdns-place.ts'
 import type { Config } from './config.ts'
 import type { Addresses } from './node/addresses.ts'
 import type { BridgeNode } from './node/create-node.ts'
@@ -14,6 +21,8 @@ export interface NetworkParts {
   /** Made, and not started yet when the network is made. */
   readonly node: BridgeNode
   readonly registry: Registry
+  /** Made before the node, whose DHTs answer by it. */
+  readonly kademlia: KademliaPlace
   /** `dataDir` is where discovery remembers. */
   readonly config: Config
   readonly storage: Storage
@@ -33,14 +42,48 @@ export interface Network {
 }
 
 export function createNetwork(parts: NetworkParts): Network {
-  const { node, log } = parts
+  const { node, registry, kademlia, config, addresses, log, clock, randomBytes } = parts
   /** What has been started, to be stopped in reverse. */
   const stack: (() => Promise<void> | void)[] = []
+
+  const mdns = createMdnsPlace({
+    tags: () => (config.mdns ? config.mdnsTags : []),
+    open: () => multicastDns(),
+    randomName: () => Buffer.from(randomBytes(16)).toString('hex'),
+    now: () => performance.now(),
+    onError: (error) => log.warn({ err: error }, 'virtual peers are not told on the local network'),
+  })
+  /** Places that failed: told once, not for each peer and try. */
+  const failed = new Set<string>()
+  const announce = createAnnounce({
+    node,
+    registry,
+    places: [kademlia, mdns],
+    topics: () => [UC_DISCOVERY_TOPIC],
+    ownCircuits: () =>
+      addresses
+        .reservationAddresses()
+        .slice(0, MAX_ANNOUNCED_ADDRESSES)
+        .map((address) => `${address.toString()}/p2p-circuit`),
+    clock,
+    onError(error, place) {
+      if (!failed.has(place)) log.warn({ err: error, place }, 'virtual peers cannot be announced there; tried again by itself')
+      failed.add(place)
+    },
+  })
 
   return {
     async start() {
       // Whole, with the peer's id, so that they can be given to another program as they are.
       log.info({ addresses: node.getMultiaddrs().map(String) }, 'listening')
+      mdns.start()
+      stack.push(() => mdns.stop())
+      await announce.start()
+      node.addEventListener('self:peer:update', announce.ownAddressesChanged)
+      stack.push(
+        () => announce.stop(),
+        () => node.removeEventListener('self:peer:update', announce.ownAddressesChanged),
+      )
     },
     async stop() {
       for (const undo of stack.splice(0).reverse()) await undo()
