@@ -71,6 +71,7 @@ export function createNetwork(parts: NetworkParts): Network {
       failed.add(place)
     },
   })
+  const onOwnAddresses = (): void => announce.ownAddressesChanged()
 
   return {
     async start() {
@@ -79,10 +80,10 @@ export function createNetwork(parts: NetworkParts): Network {
       mdns.start()
       stack.push(() => mdns.stop())
       await announce.start()
-      node.addEventListener('self:peer:update', announce.ownAddressesChanged)
+      node.addEventListener('self:peer:update', onOwnAddresses)
       stack.push(
         () => announce.stop(),
-        () => node.removeEventListener('self:peer:update', announce.ownAddressesChanged),
+        () => node.removeEventListener('self:peer:update', onOwnAddresses),
       )
     },
     async stop() {
