@@ -42,8 +42,11 @@ import { FAREWELL_MS, HOUSEKEEPING_MS, RESTART_AWAY_MS } from './limits.ts'
 import { createAddresses, originToMultiaddr } from './node/addresses.ts'
 import { agentOf } from './node/agent.ts'
 import { type BridgeNode, createNode } from './node/create-node.ts'
+import { createDialPolicy } from './node/dial-policy.ts'
 import { loadIdentity } from './node/identity.ts'
 import { createLiveness } from './node/liveness.ts'
+import { createOutboundCap } from './node/outbound-cap.ts'
+import { createStrangers } from './node/strangers.ts'
 import { createNetwork } from './network.ts'
 import { createRegistry, type Registry } from './peers/registry.ts'
 import { createIceServers } from './ice-servers.ts'
@@ -191,8 +194,14 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
     })
     const node = await createNode({
       privateKey,
-      host: config.host,
-      p2pPort: config.p2pPort,
+      config,
+      dialPolicy: createDialPolicy({
+        ownPeer: peer,
+        operatorAddrs: [...config.bootstrapAddrs, ...config.rendezvousAddrs, ...config.relayAddrs],
+        privateRanges: config.dialPrivate,
+      }),
+      kademliaAnswers: (mapper) => kademlia.answers(mapper),
+      onMissing: (what, reason) => log.warn({ reason }, `done without ${what}`),
       webSockets,
       tunnels,
       webTransport:
@@ -311,10 +320,6 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       // libp2p's own books are in order only after its listeners ran.
       queueMicrotask(() => registry.connectionsChanged(remotePeer.toString()))
     }
-    const onDisconnect = ({ detail: gone }: Libp2pEvents['peer:disconnect']): void => {
-      // What identify learned of a visitor would otherwise stay for ever.
-      node.peerStore.delete(gone).catch(() => {})
-    }
     const unsubscribe = registry.subscribe(({ peer: id, after }) => {
       if (after.state !== 'ended') return
       log.info({ peer: id, reason: after.reason }, 'session ended')
@@ -348,7 +353,10 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
 
     node.addEventListener('connection:open', onConnection)
     node.addEventListener('connection:close', onConnection)
-    node.addEventListener('peer:disconnect', onDisconnect)
+    for (const part of [createOutboundCap(node), createStrangers(node)]) {
+      part.start()
+      stack.push(() => part.stop())
+    }
     stack.push(() => node.stop())
     await node.start()
     stack.push(() => stun.stop())

@@ -66,6 +66,13 @@ export const MAX_CONFIG_FILE_BYTES = 256 * 1024
 /** Body of an API request; a login with the longest name has under 2 KB. */
 export const MAX_API_BODY_BYTES = 8 * 1024
 
+/** Roles. */
+
+/** PeerIDs that `footbridge relay` may be told to let in: as many as its reservations can be. */
+export const MAX_ALLOWED_PEERS = 10_000
+/** libp2p connections of a role alone: a small server carries them, and a relay for more says so with a bridge. */
+export const MAX_ROLE_CONNECTIONS = 4_000
+
 /** Metrics. */
 
 /** Different labels of one metric: above what our own words make, and a fault that puts a stranger's words into a label stays small. */
@@ -75,8 +82,10 @@ export const METRICS_REUSE_MS = SECOND
 
 /** Native peers. */
 
+/** Connections that come in, of every kind: above the virtual peers of one bridge, with room for native visitors. */
+export const MAX_CONNECTIONS = 12_000
 /**
- * TCP connections of one address (IPv6: of one /64): the devices of a class behind one NAT several times over, and too few for one machine to take all
+ * Connections over TCP, QUIC and WebRTC-direct of one address (IPv6: of one /64): the devices of a class behind one NAT several times over, and too few for one machine to take all
  * places. Loopback is not counted, because tunnels and proxies end there. WebSockets have caps of their own in the listener.
  */
 export const MAX_NATIVE_CONNECTIONS_PER_ADDRESS = 256
@@ -94,6 +103,14 @@ export const MAX_KAD_PROTOCOLS = 4
 
 /** Places on the local network that may be dialled because somebody there said so; each is a few hundred bytes, and one machine can tell many. */
 export const MAX_LAN_ADDRESSES = 1_024
+
+/** Connections that the bridge has dialled and nobody wants any more: a look-up in Kademlia opens dozens, and the next one finds some of them open. */
+export const MAX_IDLE_DIALLED = 100
+/** Peers heard of and never met, at about 2 KB each in libp2p's peer store. */
+export const MAX_PEERS_HEARD_OF = 2_000
+/** What one Kademlia network may leave with us, and of what size: about 20 MB at the most. */
+export const MAX_KAD_ENTRIES = 20_000
+export const MAX_KAD_VALUE_BYTES = 1_024
 
 /** STUN. */
 

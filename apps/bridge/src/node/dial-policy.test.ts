@@ -17,8 +17,9 @@ describe('what a stranger tells', () => {
     ['/ip6/2606:4700::1/tcp/4001', true, 'a public IPv6 address'],
     ['/ip6/::ffff:11.0.0.5/tcp/4001', true, 'a public IPv4 address, written as IPv6'],
     ['/dns4/peer.example/tcp/4001', true, 'a name over TCP: where it leads is seen when it is looked up'],
-    ['/dns/peer.example/tcp/443/tls/ws', true, 'the same over WebSocket'],
-    ['/dns4/peer.example/udp/4001/quic-v1', false, 'a name over UDP, which nobody of ours looks up'],
+    [`/dns/relay.example/tcp/4001/p2p/${ALICE}/p2p-circuit/p2p/${BOB}`, true, 'the same behind a relay'],
+    ['/dns/peer.example/tcp/443/tls/ws', false, 'a name over WebSocket, which looks it up by itself'],
+    ['/dns4/peer.example/udp/4001/quic-v1', false, 'a name over UDP, the same'],
     ['/ip4/127.0.0.1/tcp/8081', false, 'our own machine'],
     ['/ip4/127.9.9.9/udp/53/quic-v1', false, 'our own machine by another name'],
     ['/ip4/0.0.0.0/tcp/22', false, 'our own machine on Linux'],
@@ -89,6 +90,14 @@ describe('what mDNS tells', () => {
     for (let index = 0; index <= MAX_LAN_ADDRESSES; index++) policy.heardOnLan([address(index)])
     expect([0, 1, MAX_LAN_ADDRESSES].map((index) => policy.allows(address(index)))).toEqual([false, true, true])
   })
+})
+
+it('of what is passed on to others, nothing private is, whoever it belongs to', () => {
+  const policy = policyOf({ operatorAddrs: [`/ip4/10.0.0.1/tcp/1/p2p/${ALICE}`] })
+  expect(policy.isOfUse(multiaddr(`/ip4/11.0.0.5/tcp/1/p2p/${BRIDGE}/p2p-circuit/p2p/${BOB}`))).toBe(true)
+  expect(policy.isOfUse(multiaddr('/dns/bridge.example/udp/8080/quic-v1/webtransport'))).toBe(true)
+  expect(policy.isOfUse(multiaddr('/ip4/10.0.0.1/tcp/1'))).toBe(false)
+  expect(policy.isOfUse(multiaddr('/ip4/127.0.0.1/tcp/1'))).toBe(false)
 })
 
 describe('a name', () => {

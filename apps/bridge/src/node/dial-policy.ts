@@ -13,8 +13,10 @@ import { MAX_LAN_ADDRESSES } from '../limits.ts'
 
 export interface DialPolicy {
   allows(address: Multiaddr): boolean
-  /** The same for what a stranger told, whoever else told it too: what is not even worth keeping. */
+  /** The same for what a stranger told, whoever else told it too. */
   allowsTold(address: Multiaddr): boolean
+  /** Whether an address, of anybody, means something to a peer elsewhere: what Kademlia passes on and keeps. */
+  isOfUse(address: Multiaddr): boolean
   /** Somebody on the local network said by mDNS that they are there. */
   heardOnLan(addresses: readonly Multiaddr[]): void
   /** For sockets that are given a name: leaves what a stranger's name may lead to. Asked when it is dialled, so that no second answer can differ. */
@@ -63,8 +65,7 @@ export function createDialPolicy(options: DialPolicyOptions): DialPolicy {
   const allowsTold = (address: Multiaddr): boolean => {
     const place = placeOf(address)
     if (place === undefined || isDetour(address, ownPeer)) return false
-    // A name is looked up by our own `lookup`, which knows; over UDP somebody else would.
-    return isIP(place.host) === 0 ? place.protocol === 'tcp' : isOpen(place.host)
+    return isIP(place.host) === 0 ? isLookedUpByUs(address) : isOpen(place.host)
   }
 
   return {
@@ -74,6 +75,10 @@ export function createDialPolicy(options: DialPolicyOptions): DialPolicy {
       return operatorPlaces.has(place.key) || lanPlaces.has(place.key) || allowsTold(address)
     },
     allowsTold,
+    isOfUse(address) {
+      const place = placeOf(address)
+      return place !== undefined && (isIP(place.host) === 0 || isOpen(place.host))
+    },
     heardOnLan(addresses) {
       for (const address of addresses) {
         const place = placeOf(address)
@@ -103,7 +108,6 @@ export function createDialPolicy(options: DialPolicyOptions): DialPolicy {
 interface Place {
   /** An IP address or a name. */
   readonly host: string
-  readonly protocol: string
   /** Host, protocol and port: whatever is spoken there is the same place. */
   readonly key: string
 }
@@ -113,7 +117,13 @@ function placeOf(address: Multiaddr): Place | undefined {
   const [host, port] = address.getComponents().filter(({ name }) => name !== 'ip6zone')
   if (host?.value === undefined || port?.value === undefined) return undefined
   if (!['ip4', 'ip6', 'dns', 'dns4', 'dns6'].includes(host.name) || !['tcp', 'udp'].includes(port.name)) return undefined
-  return { host: host.value, protocol: port.name, key: `${host.value}/${port.name}/${port.value}` }
+  return { host: host.value, key: `${host.value}/${port.name}/${port.value}` }
+}
+
+/** A name over plain TCP is given to our own `lookup`, which knows what it may lead to; the other transports look names up by themselves. */
+function isLookedUpByUs(address: Multiaddr): boolean {
+  const kinds = address.getComponents().map(({ name }) => name)
+  return kinds[1] === 'tcp' && kinds.slice(2).every((name) => name === 'p2p' || name === 'p2p-circuit')
 }
 
 /** Through ourselves, or through a relay's relay: no relay carries a circuit in a circuit. */

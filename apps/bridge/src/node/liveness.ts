@@ -1,6 +1,6 @@
 /**
  * Finds dead TCP connections: one from which nothing came for a while is pinged, and cut when nothing comes after several pings. Any byte is a sign of
- * life, so a link that is only busy is never cut. WebSockets and tunnels have their listeners' own, cheaper ones.
+ * life, so a link that is only busy is never cut. WebSockets and tunnels have their listeners' own, cheaper ones; QUIC, WebTransport and WebRTC notice it themselves.
  * Why not libp2p's connection monitor: it cuts at the first ping that is late, though data flows, and pings every connection in the same tick (pitfalls
  * A5.7, A1.14).
  *
@@ -53,7 +53,7 @@ export function createLiveness(options: {
   return {
     watch(connection) {
       const { remoteAddr, timeline } = connection
-      if (remoteAddr.getComponents().some(({ name }) => name === 'ws' || name === 'http')) return
+      if (remoteAddr.getComponents().findLast(({ name }) => name !== 'p2p')?.name !== 'tcp') return
       silences.set(timeline, 0)
       connection.addEventListener('message', () => {
         silences.set(timeline, 0)
