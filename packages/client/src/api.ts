@@ -6,6 +6,7 @@
 import type { SessionAnswer } from '@footbridge/shared/login'
 import type { DeviceKind } from '@footbridge/shared/wire/presence-frame'
 import type { ErrorCode } from '@footbridge/shared/errors'
+import type { AnnouncePlace, Visibility } from '@footbridge/shared/wire/announce-frame'
 import type { EndingReason, LimitName, LimitScope, SessionLimits } from '@footbridge/shared/wire/control-frame'
 import type { CheckUpRunner } from './check-up/facts.ts'
 import type { Rooms } from './rooms/room.ts'
@@ -57,6 +58,18 @@ export interface BridgeNotices {
   readonly ending: readonly { readonly peer: string; readonly reason: EndingReason; readonly at: number }[]
   /** The bridge restarts. `backBy` undefined: it does not come back. */
   readonly draining: { readonly reconnectAt: number; readonly backBy: number | undefined } | undefined
+}
+
+/**
+ * Who can find this device: nobody, the people on its bridge, or whoever looks for peers on the network. Whoever knows its address reaches it all the same.
+ */
+export interface Findable {
+  /** Kept on this device; in force as soon as the bridge knows. */
+  readonly choice: Visibility
+  /** Where the bridge tells of it, as it said last; empty while away, and before it said anything. */
+  readonly places: readonly AnnouncePlace[]
+  /** The bridge heeds the choice. One that does not is older, and shows everybody to everybody on it; undefined before that is known. */
+  readonly isSupported: boolean | undefined
 }
 
 export interface StepTime {
@@ -233,6 +246,7 @@ export interface Footbridge {
   readonly peers: Readable<readonly Peer[]>
   readonly log: Readable<readonly LogEntry[]>
   readonly profile: Readable<Profile>
+  readonly findable: Readable<Findable>
   readonly conversations: Conversations
   readonly blobs: Blobs
   readonly rooms: Rooms
@@ -243,6 +257,8 @@ export interface Footbridge {
   /** Ends the session at the bridge, keeps identity and what is stored. */
   logout(): Promise<void>
   setProfile(profile: Profile): Promise<void>
+  /** Chooses who can find this device, from now on and over every login; `findable` shows what becomes of it. */
+  setVisibility(visibility: Visibility): Promise<void>
   /** Connects to a peer by PeerID or multiaddr, and lists it. @throws FootbridgeError `peer_unreachable` */
   dial(target: string): Promise<string>
   /** Tries again now instead of at `retryAt`. */

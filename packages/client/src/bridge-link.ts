@@ -5,6 +5,7 @@
 import type { Connection, Ed25519PrivateKey } from '@libp2p/interface'
 import { FootbridgeError, isFootbridgeError, type ErrorCode } from '@footbridge/shared/errors'
 import type { LoginRequest, SessionAnswer } from '@footbridge/shared/login'
+import { createAnnouncing } from './announcing.ts'
 import { createBridgeStreams } from './bridge-streams.ts'
 import { createBetterHop } from './first-hop/better-hop.ts'
 import { asFirstHop, createFirstHops } from './first-hop/first-hop.ts'
@@ -54,6 +55,8 @@ export interface BridgeLink {
   /** Of the bridge as a relay, for circuits; undefined while away. */
   address(): string | undefined
   profileChanged(): void
+  /** Who can find this device is chosen anew. */
+  visibilityChanged(): void
   stop(): Promise<void>
 }
 
@@ -85,7 +88,7 @@ export function createBridgeLink(parts: BridgeLinkParts): BridgeLink {
     const enrolled = await self.enrolment(bridgeUrl)
     const expected = enrolled?.bridge.peer ?? hops.bridgePeer() ?? (await fetchBridge(http, signal)).peer
     const shown = kind === 'given' ? credential : ({ kind: 'device' } as const)
-    const input = { bridgePeer: expected, key, credential: shown, name: kept.profile.get().name }
+    const input = { bridgePeer: expected, key, credential: shown, name: kept.profile.get().name, visibility: kept.findable.get().choice }
     const answer = await logIn(http, input, signal).catch(async (error: unknown) => {
       // The bridge may have a new identity since it was last seen: its data folder was lost, or another stands at its address.
       if (!isFootbridgeError(error, 'signature_invalid')) throw error
@@ -166,9 +169,12 @@ export function createBridgeLink(parts: BridgeLinkParts): BridgeLink {
   /** What is read now was said before the sleep: a restart that it announces is long over. */
   const isJustAwake = (): boolean => kept.steady() - awakeSince < STALE_NEWS_MS
 
+  const announcing = createAnnouncing({ key, findable: kept.findable, bridgePeer: () => hops.bridgePeer(), log, now })
+
   const streams = createBridgeStreams({
     current,
     people,
+    announcing,
     hello: () => ({ name: kept.profile.get().name, device: kept.device, now: now() }),
     steady: kept.steady,
     onControl(frame, sinceHelloMs) {
@@ -255,6 +261,7 @@ export function createBridgeLink(parts: BridgeLinkParts): BridgeLink {
     profileChanged() {
       streams.profileChanged()
     },
+    visibilityChanged: () => announcing.chosen(),
     async stop() {
       clearInterval(measureTimer)
       watch.stop()

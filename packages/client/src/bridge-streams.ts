@@ -1,5 +1,6 @@
 /**
- * The two streams that a device keeps open to its bridge while it is reachable: presence (who else is here) and control (what the bridge has to tell).
+ * The streams that a device keeps open to its bridge while it is reachable: presence (who else is here), control (what the bridge has to tell), and that of
+ * announcing.ts.
  * Not here: the link under them (first-hop/), what follows from what is told (bridge-link.ts).
  */
 import type { Connection } from '@libp2p/interface'
@@ -7,6 +8,7 @@ import { createControlClient, type ControlClient } from '@footbridge/protocols/c
 import { createPresenceClient, type PresenceClient } from '@footbridge/protocols/presence/presence-client'
 import { CONTROL_PROTOCOL, PRESENCE_PROTOCOL } from '@footbridge/shared/protocol-ids'
 import type { ControlFrame } from '@footbridge/shared/wire/control-frame'
+import type { Announcing } from './announcing.ts'
 import type { People } from './people.ts'
 
 const STREAM_TIMEOUT_MS = 15_000
@@ -18,6 +20,7 @@ const STALE_LIST_MS = 5_000
 export interface BridgeStreamsParts {
   readonly current: () => Connection | undefined
   readonly people: People
+  readonly announcing: Announcing
   readonly hello: () => { readonly name: string; readonly device: 'browser' | 'phone'; readonly now: number }
   /** Milliseconds that never go back. */
   readonly steady: () => number
@@ -40,7 +43,7 @@ export interface BridgeStreams {
   stop(): void
 }
 
-export function createBridgeStreams({ current, people, hello, steady, ...on }: BridgeStreamsParts): BridgeStreams {
+export function createBridgeStreams({ current, people, announcing, hello, steady, ...on }: BridgeStreamsParts): BridgeStreams {
   let presence: PresenceClient | undefined
   let control: ControlClient | undefined
   let graceTimer: ReturnType<typeof setTimeout> | undefined
@@ -115,6 +118,7 @@ export function createBridgeStreams({ current, people, hello, steady, ...on }: B
       if (link === undefined) return
       void openPresence(link)
       void openControl(link)
+      void announcing.open(link)
     },
     profileChanged() {
       const { name, device } = hello()
@@ -123,6 +127,7 @@ export function createBridgeStreams({ current, people, hello, steady, ...on }: B
     close() {
       presence?.close()
       control?.close()
+      announcing.close()
     },
     forget() {
       clearTimers()
@@ -130,6 +135,7 @@ export function createBridgeStreams({ current, people, hello, steady, ...on }: B
     },
     stop() {
       isStopped = true
+      announcing.close()
       clearTimers()
     },
   }

@@ -1,7 +1,7 @@
 /**
  * What is there without any network: the stores and the views over them. Made by open.ts, used by both halves of the SDK.
  */
-import type { ConnectionState, Profile } from './api.ts'
+import type { ConnectionState, Findable, Profile } from './api.ts'
 import type { Transfers } from './blobs/transfers.ts'
 import type { KeptConversations } from './conversations.ts'
 import type { Log } from './log.ts'
@@ -27,6 +27,7 @@ export interface Kept {
   readonly transfers: Transfers
   readonly rooms: KeptRooms
   readonly profile: Writable<Profile>
+  readonly findable: Writable<Findable>
   readonly connection: Writable<ConnectionState>
   readonly notices: Notices
   readonly log: Log

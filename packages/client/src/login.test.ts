@@ -8,7 +8,7 @@ import { fetchBridge, logIn, type LoginInput } from './login.ts'
 
 const bridgePeer = peerIdFromPrivateKey(await generateKeyPair('Ed25519')).toString()
 const key = await generateKeyPair('Ed25519')
-const input: LoginInput = { bridgePeer, key, credential: { kind: 'token', token: 'fb1_secret' }, name: 'Alice' }
+const input: LoginInput = { bridgePeer, key, credential: { kind: 'token', token: 'fb1_secret' }, name: 'Alice', visibility: 'nobody' }
 
 const session = {
   peer: 'alice',

@@ -15,6 +15,7 @@ import {
   type LoginRequest,
   type SessionAnswer,
 } from '@footbridge/shared/login'
+import type { Visibility } from '@footbridge/shared/wire/announce-frame'
 import { base64urlEncode, utf8Encode } from '@footbridge/shared/text-codec'
 import { withDeadline } from '@footbridge/protocols/deadline'
 import * as v from 'valibot'
@@ -36,6 +37,7 @@ export interface LoginInput {
   readonly key: Ed25519PrivateKey
   readonly credential: LoginRequest['credential']
   readonly name: string
+  readonly visibility: Visibility
 }
 
 /** @throws FootbridgeError `unreachable`, `not_a_bridge`, `timeout`, `aborted` */
@@ -71,7 +73,7 @@ export async function logOut(parts: LoginParts, accessToken: string): Promise<vo
 }
 
 async function signRequest(input: LoginInput, timestamp: number): Promise<LoginRequest> {
-  const { credential, key, name } = input
+  const { credential, key, name, visibility } = input
   const nonce = crypto.getRandomValues(new Uint8Array(LOGIN_NONCE_BYTES))
   const tokenHash =
     credential.kind === 'token' ? new Uint8Array(await crypto.subtle.digest('SHA-256', utf8Encode(credential.token))) : undefined
@@ -89,6 +91,7 @@ async function signRequest(input: LoginInput, timestamp: number): Promise<LoginR
     nonce: base64urlEncode(nonce),
     signature: base64urlEncode(await key.sign(statement)),
     ...(name !== '' && { name }),
+    visibility,
   }
 }
 

@@ -54,6 +54,7 @@ export interface Network {
   upgrade(peer: string): void
   addresses(): readonly string[]
   profileChanged(): void
+  visibilityChanged(): void
   fetch(offer: FileOffer, sources: readonly string[]): Promise<void>
   pause(cid: string): Promise<void>
   dropTransfer(cid: string): Promise<void>
@@ -183,7 +184,8 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
       connect: (peer, signal) => paths.connection(peer, signal),
       importFile: parts.importFile,
       bridgePeer: () => bridge.session()?.bridge.peer,
-      ownAddresses,
+      // Told on a public topic, addresses are told to the network.
+      ownAddresses: () => (kept.findable.get().choice === 'network' ? ownAddresses() : []),
     })
   })
 
@@ -239,6 +241,7 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
     upgrade: (peer) => paths.upgrade(peer),
     addresses: ownAddresses,
     profileChanged: () => bridge.profileChanged(),
+    visibilityChanged: () => bridge.visibilityChanged(),
     fetch: (offer, sources) => fetcher.start(offer, sources),
     pause: (cid) => fetcher.pause(cid),
     async dropTransfer(cid) {

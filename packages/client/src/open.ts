@@ -5,7 +5,7 @@
  */
 import { FootbridgeError } from '@footbridge/shared/errors'
 import { parseLogin } from '@footbridge/shared/bridge-token'
-import type { ConnectionState, FileOffer, Footbridge, Identity, Profile, TabRole } from './api.ts'
+import type { ConnectionState, Findable, FileOffer, Footbridge, Identity, Profile, TabRole } from './api.ts'
 import { createTransfers, initialTransfer } from './blobs/transfers.ts'
 import { browserDevice, createCheckUp } from './check-up/runner.ts'
 import { createConversations } from './conversations.ts'
@@ -68,6 +68,7 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
   const people = createPeople(createPeerStore(database), messages, now)
   const transfers = createTransfers(blobs)
   const profile = writable<Profile>(await self.profile())
+  const findable = writable<Findable>({ choice: await self.visibility(), places: [], isSupported: undefined })
   let bridgeUrl = await chooseBridge(options.bridgeUrl)
 
   async function chooseBridge(given: string | undefined): Promise<string> {
@@ -118,6 +119,7 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
     transfers,
     rooms,
     profile,
+    findable,
     connection,
     notices,
     log,
@@ -203,6 +205,11 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
     async logout() {
       await (await startNetwork()).logout()
     },
+    async setVisibility(visibility) {
+      await self.setVisibility(visibility)
+      findable.set({ ...findable.get(), choice: visibility })
+      ;(await network)?.visibilityChanged()
+    },
     dial: async (target) => (await startNetwork()).dial(target),
     async retryNow() {
       if (network) (await network).wake()
@@ -228,6 +235,7 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
       await stopNetwork()
       await self.clear()
       await self.setProfile(profile.get())
+      await self.setVisibility(findable.get().choice)
       identity = { peer: opened.peer, privateKey: opened.privateKey, createdAt: now() }
       await self.setIdentity(identity)
       connection.set({ state: 'out' })
@@ -243,6 +251,7 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
       transfers.clear()
       rooms.clearAll()
       profile.set({ name: '', picture: undefined })
+      findable.set({ choice: await self.visibility(), places: [], isSupported: undefined })
       connection.set({ state: 'out' })
       tabs.tell({ kind: 'self' })
     },
@@ -274,11 +283,13 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
       mirrored = {}
       tab.set('leads')
       people.mirror(undefined)
+      findable.set({ ...findable.get(), places: [] })
       rooms.mirror(undefined)
       leader = createLeaderEnd(
         {
           connection,
           notices: notices.current,
+          findable,
           log: log.lines,
           peers: people.list,
           rooms: rooms.list,
@@ -350,6 +361,7 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
     }
     if (mirror.log) log.show(mirror.log)
     if (mirror.notices) notices.current.set(mirror.notices)
+    if (mirror.findable) findable.set(mirror.findable)
     if (mirror.peers) people.mirror(mirror.peers)
     if (mirror.rooms) rooms.mirror(mirror.rooms)
     for (const transfer of mirror.transfers ?? []) transfers.report(transfer.cid, transfer)
@@ -399,6 +411,7 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
     peers: people.list,
     log: log.lines,
     profile,
+    findable,
     conversations,
     blobs: {
       transfer: (cid) => transfers.of(cid),
@@ -436,6 +449,7 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
       tabs.tell({ kind: 'self' })
       await network?.then((made) => made.profileChanged())
     },
+    setVisibility: (visibility) => act('setVisibility', visibility),
     dial: (target) => act('dial', target),
     retryNow: () => void act('retryNow').catch(() => undefined),
     upgrade: (peer) => void act('upgrade', peer).catch(() => undefined),

@@ -94,7 +94,7 @@ export interface RoomMessageRecord extends RoomMessage {
 }
 
 export interface Schema extends DBSchema {
-  self: { key: 'identity' | 'profile' | 'lastBridge' | 'roomTopics'; value: IdentityRecord | Profile | RoomTopics | string }
+  self: { key: 'identity' | 'profile' | 'lastBridge' | 'visibility' | 'roomTopics'; value: IdentityRecord | Profile | RoomTopics | string }
   enrolments: { key: string; value: EnrolmentRecord }
   peers: { key: string; value: PeerRecord }
   messages: {

@@ -1,6 +1,7 @@
 /**
- * Who this device is: identity, profile, and its enrolment at each bridge.
+ * Who this device is: identity, profile, who can find it, and its enrolment at each bridge.
  */
+import { DEFAULT_VISIBILITY, VISIBILITIES, type Visibility } from '@footbridge/shared/wire/announce-frame'
 import type { Profile } from '../api.ts'
 import type { Database, EnrolmentRecord, IdentityRecord } from './database.ts'
 
@@ -9,6 +10,8 @@ export interface SelfStore {
   setIdentity(identity: IdentityRecord): Promise<void>
   profile(): Promise<Profile>
   setProfile(profile: Profile): Promise<void>
+  visibility(): Promise<Visibility>
+  setVisibility(visibility: Visibility): Promise<void>
   enrolment(bridgeUrl: string): Promise<EnrolmentRecord | undefined>
   setEnrolment(enrolment: EnrolmentRecord): Promise<void>
   removeEnrolment(bridgeUrl: string): Promise<void>
@@ -31,6 +34,13 @@ export function createSelfStore(database: Database): SelfStore {
     },
     async setProfile(profile) {
       await database.put('self', profile, 'profile')
+    },
+    async visibility() {
+      const kept = await database.get('self', 'visibility')
+      return VISIBILITIES.find((known) => known === kept) ?? DEFAULT_VISIBILITY
+    },
+    async setVisibility(visibility) {
+      await database.put('self', visibility, 'visibility')
     },
     enrolment: (bridgeUrl) => database.get('enrolments', bridgeUrl),
     async setEnrolment(enrolment) {

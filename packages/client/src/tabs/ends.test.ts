@@ -1,6 +1,6 @@
 import { FootbridgeError } from '@footbridge/shared/errors'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import type { BridgeNotices, ConnectionState, LogEntry, Peer, Transfer } from '../api.ts'
+import type { BridgeNotices, ConnectionState, Findable, LogEntry, Peer, Transfer } from '../api.ts'
 import type { Room } from '../rooms/room.ts'
 import { NO_NOTICES } from '../notices.ts'
 import { writable, type Writable } from '../observable.ts'
@@ -47,6 +47,7 @@ beforeEach(() => {
   const acts: Acts = {
     login: refused,
     logout: nothing,
+    setVisibility: nothing,
     dial: (target) => dial(target),
     retryNow: nothing,
     upgrade: nothing,
@@ -68,6 +69,7 @@ beforeEach(() => {
     {
       connection,
       notices: writable<BridgeNotices>(NO_NOTICES),
+      findable: writable<Findable>({ choice: 'bridge', places: [], isSupported: undefined }),
       log: writable<readonly LogEntry[]>([]),
       peers,
       rooms: writable<readonly Room[]>([]),

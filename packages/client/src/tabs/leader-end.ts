@@ -3,7 +3,7 @@
  * Not here: who leads (lead.ts), what the acts are (open.ts).
  */
 import { FootbridgeError } from '@footbridge/shared/errors'
-import type { BridgeNotices, ConnectionState, LogEntry, Peer, Readable, Transfer } from '../api.ts'
+import type { BridgeNotices, ConnectionState, Findable, LogEntry, Peer, Readable, Transfer } from '../api.ts'
 import type { Transfers } from '../blobs/transfers.ts'
 import type { Room } from '../rooms/room.ts'
 import type { Acts, Mirror, TabMessage } from './messages.ts'
@@ -18,6 +18,7 @@ const MAX_ACTS = 64
 export interface Shown {
   readonly connection: Readable<ConnectionState>
   readonly notices: Readable<BridgeNotices>
+  readonly findable: Readable<Findable>
   readonly log: Readable<readonly LogEntry[]>
   readonly peers: Readable<readonly Peer[]>
   readonly rooms: Readable<readonly Room[]>
@@ -26,7 +27,7 @@ export interface Shown {
   readonly bridgeUrl: () => string
 }
 
-type Watched = 'connection' | 'notices' | 'log' | 'peers' | 'rooms'
+type Watched = 'connection' | 'notices' | 'findable' | 'log' | 'peers' | 'rooms'
 
 export interface LeaderEnd {
   take(message: TabMessage): void
@@ -55,6 +56,7 @@ export function createLeaderEnd(shown: Shown, acts: Acts, tell: (message: TabMes
     const mirror: Mirror = {
       ...(connection && { connection: shown.connection.get(), addresses: shown.addresses(), bridgeUrl: shown.bridgeUrl() }),
       ...((whole || dirty.has('notices')) && { notices: shown.notices.get() }),
+      ...((whole || dirty.has('findable')) && { findable: shown.findable.get() }),
       ...((whole || dirty.has('log')) && { log: shown.log.get() }),
       ...((whole || dirty.has('peers')) && { peers: peersChange() }),
       ...((whole || dirty.has('rooms')) && { rooms: shown.rooms.get() }),
@@ -79,7 +81,7 @@ export function createLeaderEnd(shown: Shown, acts: Acts, tell: (message: TabMes
       dirty.add(what)
       plan()
     })
-  const ends = (['connection', 'notices', 'log', 'peers', 'rooms'] as const).map(watch)
+  const ends = (['connection', 'notices', 'findable', 'log', 'peers', 'rooms'] as const).map(watch)
   ends.push(
     shown.transfers.onReport((transfer) => {
       if (!isFollowed()) return

@@ -12,7 +12,8 @@
  *       │◄─ peer, send, self, blobs, room ────►│   something was written to the store
  */
 import type { ErrorCode } from '@footbridge/shared/errors'
-import type { BridgeNotices, ConnectionState, FileOffer, LogEntry, Peer, Transfer } from '../api.ts'
+import type { Visibility } from '@footbridge/shared/wire/announce-frame'
+import type { BridgeNotices, ConnectionState, Findable, FileOffer, LogEntry, Peer, Transfer } from '../api.ts'
 import type { Credential } from '../network.ts'
 import type { Room, Rooms } from '../rooms/room.ts'
 
@@ -26,6 +27,7 @@ export type TabChange =
 export interface Mirror {
   readonly connection?: ConnectionState
   readonly notices?: BridgeNotices
+  readonly findable?: Findable
   readonly log?: readonly LogEntry[]
   readonly addresses?: readonly string[]
   readonly bridgeUrl?: string
@@ -39,6 +41,7 @@ export interface Mirror {
 export interface Acts {
   login(credential: Credential): Promise<void>
   logout(): Promise<void>
+  setVisibility(visibility: Visibility): Promise<void>
   dial(target: string): Promise<string>
   retryNow(): Promise<void>
   upgrade(peer: string): Promise<void>
