@@ -108,6 +108,14 @@ export default {
       to: { path: '^apps/bridge/src/(bridge|main)\\.ts$', dependencyTypesNot: ['type-only'] },
     },
     {
+      name: 'roles-are-roots',
+      comment:
+        'A role that runs alone is wired in apps/bridge/src/roles, as the bridge is in bridge.ts: only the command line and tests make one, and a feature that knew in which it stands would decide what its root should.',
+      severity: 'error',
+      from: { path: '^apps/bridge/src', pathNot: [test, '^apps/bridge/src/(roles|cli)/'] },
+      to: { path: '^apps/bridge/src/roles/' },
+    },
+    {
       name: 'hono-at-the-edge',
       comment:
         'HTTP is a way in, not a way to think: a feature speaks values, its routes.ts (and http/) turns them into requests and answers.',

@@ -34,7 +34,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 /** What a config file says: text by setting. */
 export interface SettingsFile<Name extends PropertyKey = string> {
   readonly path: string
-  readonly texts: ReadonlyMap<Name, string>
+  readonly texts: Pick<ReadonlyMap<Name, string>, 'get'>
 }
 
 /** The name of a setting as the config file has it, which is its flag without the dashes: `data-dir`. */

@@ -6,7 +6,7 @@ import { createServer } from 'node:net'
 import { CommandError } from './console.ts'
 
 /** Tries the port before anything is built on it, so that the line names the right flag. */
-export async function checkPort(host: string, port: number, flag: '--port' | '--p2p-port'): Promise<void> {
+export async function checkPort(host: string, port: number, flag: string, hostFlag?: string): Promise<void> {
   const server = createServer()
   try {
     await new Promise<void>((resolve, reject) => {
@@ -14,7 +14,7 @@ export async function checkPort(host: string, port: number, flag: '--port' | '--
       server.listen({ host, port, exclusive: true }, resolve)
     })
   } catch (error) {
-    throw explainPort(error, host, port, flag) ?? error
+    throw explainPort(error, host, port, flag, hostFlag) ?? error
   }
   await new Promise((resolve) => server.close(resolve))
 }

@@ -4,7 +4,9 @@
 import { Command, CommanderError, Option } from 'commander'
 import type { DestinationStream } from 'pino'
 import { readConfig, SETTINGS, type Config, type Flags, type SettingName } from '../config.ts'
+import { readRelayConfig, RELAY_SETTINGS } from '../roles/role-config.ts'
 import { readSettingsFile } from '../settings-file.ts'
+import type { FlagsOf, Setting, SettingTable } from '../settings.ts'
 import type { Console } from './console.ts'
 import type { DoctorFlags } from './doctor-command.ts'
 import { limitsCommand, setLimitsCommand, type LimitsFlags } from './limits-commands.ts'
@@ -93,12 +95,23 @@ function createProgram({ console, openLog }: ProgramDependencies, fail: () => vo
       const { startCommand } = await import('./start-command.ts')
       await startCommand(config, console, openLog())
     })
-  for (const name of Object.keys(SETTINGS) as SettingName[]) addSetting(start, name)
+  addSettings(start, SETTINGS)
+
+  const relay = program
+    .command('relay')
+    .description('run a circuit relay alone: no web app, no tokens; for anybody with small limits, or for listed peers')
+    .action(async (_flags, command: Command) => {
+      const program = { table: RELAY_SETTINGS, flags: command.opts<FlagsOf<typeof RELAY_SETTINGS>>(), env: console.env, command: 'relay' }
+      const config = readRelayConfig(program.flags, program.env, readSettingsFile(program))
+      const { relayCommand } = await import('./role-command.ts')
+      await relayCommand(config, console, openLog())
+    })
+  addSettings(relay, RELAY_SETTINGS)
 
   const token = program.command('token').description('make, list, limit and revoke bridge tokens, while the bridge runs or not')
   const add = (parent: Command, usage: string, description: string, isDefault = false): Command => {
     const command = parent.command(usage, { isDefault }).description(description)
-    for (const name of SHARED_SETTINGS) addSetting(command, name)
+    for (const name of SHARED_SETTINGS) addSetting(command, name, SETTINGS[name])
     return command.option('--json', 'print JSON and nothing else')
   }
   const isJson = (command: Command): boolean => command.opts<{ json?: true }>().json === true
@@ -152,7 +165,7 @@ function createProgram({ console, openLog }: ProgramDependencies, fail: () => vo
   const doctor = program
     .command('doctor')
     .description('check this bridge: ports, addresses, certificate, time, proxy, machine, each with what to do; exit code 1 on errors')
-  for (const name of Object.keys(SETTINGS) as SettingName[]) addSetting(doctor, name)
+  addSettings(doctor, SETTINGS)
   doctor
     .option('--time-server <host>', 'compare the clock with this SNTP server; nobody is asked unless named')
     .option('--json', 'print JSON and nothing else')
@@ -180,8 +193,12 @@ function createProgram({ console, openLog }: ProgramDependencies, fail: () => vo
   return program
 }
 
-function addSetting(command: Command, name: SettingName): void {
-  const { flag, env, help, default: fallback, reason } = SETTINGS[name]
+function addSettings(command: Command, table: SettingTable): void {
+  for (const [name, definition] of Object.entries(table)) addSetting(command, name, definition)
+}
+
+function addSetting(command: Command, name: string, definition: Setting<unknown>): void {
+  const { flag, env, help, default: fallback, reason } = definition
   const option = new Option(flag, `${help} [${fallback ?? 'none'}] (${env})\n${reason}`)
   // Commander names options after their flags; the table names them after what they are.
   option.attributeName = () => name
@@ -200,6 +217,7 @@ function formatSettings(): string {
     '  footbridge limits set bridge --rate 50MB/s',
     '  footbridge status',
     '  footbridge peers --watch',
+    '  footbridge relay --host 0.0.0.0                     a circuit relay alone',
     '  footbridge doctor --time-server pool.ntp.org',
     '',
     'footbridge start --help lists every setting with its default and reason.',

@@ -37,8 +37,8 @@ export interface NodeMetrics {
   watch(node: Pick<TypedEventTarget<Libp2pEvents>, 'addEventListener'> & { getConnections(): readonly Connected[] }): void
 }
 
-/** @param hasSession whether a peer that connects is a virtual peer of this bridge: its connection is a first hop. */
-export function createNodeMetrics(hasSession: (peer: string) => boolean): NodeMetrics {
+/** @param hasSession whether a peer that connects has a session here: its connection is a first hop. Where there are no sessions there are none. */
+export function createNodeMetrics(hasSession?: (peer: string) => boolean): NodeMetrics {
   const opened = createTally({
     name: 'footbridge_connections_opened_total',
     help: 'libp2p connections since the start, by transport and direction',
@@ -54,7 +54,7 @@ export function createNodeMetrics(hasSession: (peer: string) => boolean): NodeMe
   return {
     families: [
       opened,
-      firstHops,
+      ...(hasSession === undefined ? [] : [firstHops]),
       {
         name: 'footbridge_connections',
         type: 'gauge',
@@ -68,7 +68,7 @@ export function createNodeMetrics(hasSession: (peer: string) => boolean): NodeMe
       node.addEventListener('connection:open', ({ detail: { remoteAddr, remotePeer, direction } }) => {
         const transport = transportOf(remoteAddr)
         opened.count(transport, direction)
-        if (hasSession(remotePeer.toString())) firstHops.count(transport)
+        if (hasSession?.(remotePeer.toString()) === true) firstHops.count(transport)
       })
     },
   }
