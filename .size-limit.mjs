@@ -9,7 +9,7 @@ const dist = 'apps/web/dist'
 const manifest = JSON.parse(readFileSync(`${dist}/.vite/manifest.json`, 'utf8'))
 
 /** Pages and tools that nobody needs before the first peer is on screen; each is a dynamic import of its own. */
-const later = /(Conversation|Connection|Network|Settings|Help|[Ss]can|check-up\/run|CheckUp|decode|export|workbox|service-worker)/
+const later = /(Conversation|[Rr]oom|Connection|Network|Settings|Help|[Ss]can|check-up\/run|CheckUp|decode|export|workbox|service-worker)/
 
 /** Files of `keys` and of everything they import statically. */
 function files(keys, seen = new Set()) {

@@ -13,6 +13,11 @@ const router = createRouter({
     '/:peer': () => import('./routes/Conversation.svelte'),
     layout: People,
   },
+  '/rooms': {
+    '/': () => import('./routes/NoRoomChosen.svelte'),
+    '/:room': () => import('./routes/Room.svelte'),
+    layout: () => import('./routes/Rooms.svelte'),
+  },
   '/network': () => import('./routes/Network.svelte'),
   '/settings': () => import('./routes/Settings.svelte'),
   '*': NotFound,
@@ -26,9 +31,11 @@ const router = createRouter({
 
 export const ways: Ways = {
   peer: () => router.route.params.peer,
+  room: () => router.route.params.room,
   path: () => router.route.pathname,
   go: (path) => {
     if (path.startsWith('/people/')) void router.navigate('/people/:peer', { params: { peer: path.slice('/people/'.length) } })
-    else void router.navigate(path === '/network' || path === '/settings' ? path : '/people')
+    else if (path.startsWith('/rooms/')) void router.navigate('/rooms/:room', { params: { room: path.slice('/rooms/'.length) } })
+    else void router.navigate(path === '/rooms' || path === '/network' || path === '/settings' ? path : '/people')
   },
 }

@@ -1,12 +1,13 @@
 /**
  * A Footbridge without a bridge, for looking at every state of the app in a dev build: `?fake=<scenario>`. It keeps the contract's shapes, nothing else.
- * Scenarios: people (default), empty, out, guests, unnamed, arriving, away, other-tab, ended, refused, full, many, long, held, restart, second-tab,
+ * Scenarios: people (default), empty, out, guests, unnamed, arriving, away, other-tab, ended, refused, full, many, long, held, restart, second-tab, visible,
  * and for the check-up udp-blocked, symmetric, tunnel-only, offline, portal, webkit, clock-wrong. Never in a production bundle (see open-client.ts).
  */
 import type {
   ArrivalStep,
   BridgeNotices,
   ConnectionState,
+  Findable,
   FileOffer,
   Footbridge,
   Import,
@@ -22,6 +23,7 @@ import type {
 import { FootbridgeError } from '@footbridge/shared/errors'
 import type { SessionAnswer } from '@footbridge/shared/login'
 import { Cell } from './cell.ts'
+import { createFakeRooms } from './fake-rooms.ts'
 import { createFakeCheckUp } from './fake-check-up.ts'
 import { BOB, BRIDGE, LONG_NAMES, ME, longMessages, fakeMessages, fakePeers } from './people.ts'
 
@@ -137,6 +139,7 @@ export function createFakeFootbridge(scenario: string): Footbridge {
   ])
   const profile = new Cell<Profile>({ name: alone ? '' : 'Me at the desk', picture: undefined })
   if (scenario === 'empty') profile.set({ name: 'Me at the desk', picture: undefined })
+  const findable = new Cell<Findable>(fakeFindable(scenario === 'visible' ? 'network' : 'bridge', unreachable))
   const talks = new Map<string, Cell<readonly Message[]>>()
   const talk = (peer: string): Cell<readonly Message[]> => {
     const existing = talks.get(peer)
@@ -222,6 +225,7 @@ export function createFakeFootbridge(scenario: string): Footbridge {
     peers,
     log,
     profile,
+    findable,
     conversations: {
       with: (peer) => talk(peer),
       sendText: async (peer, text) => append(peer, { kind: 'text', text }),
@@ -259,6 +263,7 @@ export function createFakeFootbridge(scenario: string): Footbridge {
       },
       list: async () => kept,
     },
+    rooms: createFakeRooms(scenario, transfer),
     identity: () =>
       connection.get().state === 'out' && scenario !== 'ended'
         ? undefined
@@ -278,6 +283,7 @@ export function createFakeFootbridge(scenario: string): Footbridge {
     },
     logout: async () => connection.set({ state: 'out' }),
     setProfile: async (next) => profile.set(next),
+    setVisibility: async (choice) => findable.set(fakeFindable(choice, unreachable)),
     dial: async () => {
       await pause(800)
       throw new FootbridgeError('peer_unreachable', 'nobody there')
@@ -301,6 +307,29 @@ export function createFakeFootbridge(scenario: string): Footbridge {
     },
     forget: async () => connection.set({ state: 'out' }),
     close: async () => undefined,
+  }
+}
+
+/** As a bridge would say, with one place that has no room. */
+function fakeFindable(choice: Findable['choice'], isAway: boolean): Findable {
+  const isForNetwork = choice === 'network'
+  const names = {
+    rendezvous: ['footbridge'],
+    kademlia: ['/ipfs/kad/1.0.0', '/calimero/kad/1.0.0'],
+    mdns: ['_p2p._udp.local', 'goop-mdns.local'],
+  }
+  return {
+    choice,
+    isSupported: true,
+    places: isAway
+      ? []
+      : [
+          { place: 'presence', state: choice === 'nobody' ? 'off' : 'announced', names: [] },
+          { place: 'rendezvous', state: isForNetwork ? 'announced' : 'off', names: names.rendezvous },
+          { place: 'kademlia', state: isForNetwork ? 'announced' : 'off', names: names.kademlia },
+          { place: 'mdns', state: isForNetwork ? 'full' : 'off', names: names.mdns },
+          { place: 'pubsub', state: isForNetwork ? 'ready' : 'off', names: ['universal-connectivity-browser-peer-discovery'] },
+        ],
   }
 }
 

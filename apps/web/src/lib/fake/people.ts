@@ -4,10 +4,10 @@ import type { Message, Peer } from '@footbridge/client/api'
 const MINUTE = 60_000
 export const ME = '12D3KooWQvUCFvKz1mXJ5cPh8sDm2zUQaPz5kqJ7hRYw3MtbAeLs'
 export const BRIDGE = '12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp'
-const ALICE = '12D3KooWGzxzKZYveHXtpG6AsrUJBcWxHBFS2HsEoGTxrMLvKXtf'
+export const ALICE = '12D3KooWGzxzKZYveHXtpG6AsrUJBcWxHBFS2HsEoGTxrMLvKXtf'
 export const BOB = '12D3KooWRBy97UB99e3J6hiPesre1MZeuNQvfan4gBziswrRJsNK'
 const CHARLIE = '12D3KooWK99VoVxNE7XzyBwXEzW7xhK7Gpv85r9F3V3fyKSUKPH5'
-const NATIVE = '12D3KooWLRPJAA5o6nLdnkAHcvmM7Ln5xPnV9yVzVFGx2mMoZyHF'
+export const NATIVE = '12D3KooWLRPJAA5o6nLdnkAHcvmM7Ln5xPnV9yVzVFGx2mMoZyHF'
 const AWAY = '12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN'
 
 export function fakePeers(now: number): Peer[] {

@@ -3,7 +3,8 @@
  * Not here: the way in (arrival.svelte.ts), one conversation (talk.svelte.ts).
  */
 import type { CheckUp } from '@footbridge/client/check-up/facts'
-import type { BridgeNotices, ConnectionState, Footbridge, LogEntry, Peer, Profile, TabRole } from '@footbridge/client/api'
+import type { BridgeNotices, ConnectionState, Findable, Footbridge, LogEntry, Peer, Profile, TabRole } from '@footbridge/client/api'
+import type { Room, RoomTopics } from '@footbridge/client/rooms/room'
 import { isFootbridgeError, type ErrorCode } from '@footbridge/shared/errors'
 import { needsToken } from '../words/errors.ts'
 import { spanOfConnection, type SpanKind } from '../words/paths.ts'
@@ -19,8 +20,11 @@ export class App {
   readonly #notices: Live<BridgeNotices>
   readonly #tab: Live<TabRole>
   readonly #peers: Live<readonly Peer[]>
+  readonly #rooms: Live<readonly Room[]>
+  readonly #roomTopics: Live<RoomTopics>
   readonly #log: Live<readonly LogEntry[]>
   readonly #profile: Live<Profile>
+  readonly #findable: Live<Findable>
   readonly #checkUp: Live<CheckUp>
   readonly #storage: Pick<Storage, 'getItem' | 'setItem'>
   #arriveHeld = $state(false)
@@ -36,8 +40,11 @@ export class App {
     this.#notices = new Live(client.notices)
     this.#tab = new Live(client.tab)
     this.#peers = new Live(client.peers)
+    this.#rooms = new Live(client.rooms.list)
+    this.#roomTopics = new Live(client.rooms.topics)
     this.#log = new Live(client.log)
     this.#profile = new Live(client.profile)
+    this.#findable = new Live(client.findable)
     this.#checkUp = new Live(client.checkUp.report)
     this.#nameSkipped = storage.getItem(SKIPPED_NAME_KEY) !== null
   }
@@ -59,12 +66,25 @@ export class App {
     return this.#peers.current
   }
 
+  /** Joined rooms. */
+  get rooms(): readonly Room[] {
+    return this.#rooms.current
+  }
+
+  get roomTopics(): RoomTopics {
+    return this.#roomTopics.current
+  }
+
   get log(): readonly LogEntry[] {
     return this.#log.current
   }
 
   get profile(): Profile {
     return this.#profile.current
+  }
+
+  get findable(): Findable {
+    return this.#findable.current
   }
 
   get checkUp(): CheckUp {
@@ -110,6 +130,10 @@ export class App {
 
   peer(id: string): Peer | undefined {
     return this.peers.find((peer) => peer.id === id)
+  }
+
+  room(name: string): Room | undefined {
+    return this.rooms.find((room) => room.name === name)
   }
 
   /** Arrive stays on screen while somebody logs in, so that its last step can be read. */

@@ -9,8 +9,10 @@ import type { Arrival } from './arrival.svelte.ts'
 export interface Ways {
   /** The peer of an open conversation. */
   peer(): string | undefined
+  /** The name of an open room. */
+  room(): string | undefined
   path(): string
-  go(path: '/people' | '/network' | '/settings' | `/people/${string}`): void
+  go(path: '/people' | '/rooms' | '/network' | '/settings' | `/people/${string}` | `/rooms/${string}`): void
 }
 
 export const [getApp, setApp] = createContext<App>()
