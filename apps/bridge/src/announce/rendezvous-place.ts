@@ -9,18 +9,20 @@ import type { Place } from './place.ts'
 
 /** What is used of the rendezvous server. */
 export interface Registrar {
-  /** Makes or renews. @throws when it has no room. */
+  /** Makes or renews. @returns false when it has no room. */
   register(registration: {
     readonly namespace: string
     readonly peer: string
-    readonly envelope: Uint8Array
+    readonly standard: Uint8Array
     readonly legacy: Uint8Array
-    readonly ttlMs: number
-  }): void
-  unregister(namespace: string, peer: string): void
+    readonly ttlSeconds: number
+  }): boolean
+  unregister(peer: string, namespace: string): void
 }
 
 export interface RendezvousPlace extends Place {
+  announce(carried: Carried): 'announced' | 'full'
+  withdraw(peer: string): void
   /** Renews what is registered. Idempotent, as is stop. */
   start(): void
   stop(): void
@@ -32,14 +34,16 @@ export function createRendezvousPlace({
   onError,
 }: {
   readonly namespaces: () => readonly string[]
-  readonly registrar: () => Registrar
+  readonly registrar: Registrar
   readonly onError: (error: unknown) => void
 }): RendezvousPlace {
   const registered = new Map<string, { readonly carried: Carried; readonly namespaces: readonly string[] }>()
   let timer: NodeJS.Timeout | undefined
 
-  const register = ({ peer, envelope, legacy }: Carried, into: readonly string[]): void => {
-    for (const namespace of into) registrar().register({ namespace, peer, envelope, legacy, ttlMs: ANNOUNCED_RENDEZVOUS_TTL_MS })
+  /** @returns whether there was room in all. */
+  const register = ({ peer, envelope, legacy }: Carried, into: readonly string[]): boolean => {
+    const ttlSeconds = ANNOUNCED_RENDEZVOUS_TTL_MS / 1000
+    return into.map((namespace) => registrar.register({ namespace, peer, standard: envelope, legacy, ttlSeconds })).every(Boolean)
   }
 
   const renew = (): void => {
@@ -59,11 +63,10 @@ export function createRendezvousPlace({
       const into = [...namespaces()]
       // Before it is done: half a registration is taken back too.
       registered.set(carried.peer, { carried, namespaces: into })
-      register(carried, into)
-      return 'announced'
+      return register(carried, into) ? 'announced' : 'full'
     },
     withdraw(peer) {
-      for (const namespace of registered.get(peer)?.namespaces ?? []) registrar().unregister(namespace, peer)
+      for (const namespace of registered.get(peer)?.namespaces ?? []) registrar.unregister(peer, namespace)
       registered.delete(peer)
     },
     start() {
