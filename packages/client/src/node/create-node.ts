@@ -69,7 +69,7 @@ export interface FootbridgeNode {
   /** Asks a peer what it speaks; libp2p tells the answer as `peer:identify`. */
   identify(connection: Connection): Promise<unknown>
   bridgeConnections(bridge: PeerId): Connection[]
-  /** What gossipsub is made of, should it be needed (rooms/gossip.ts). */
+  /** What gossipsub is made of, should it be needed (gossip.ts). */
   readonly components: GossipSubComponents
 }
 

@@ -11,8 +11,6 @@ export const MEMBER_TTL_MS = 30 * 60_000
 /** Messages of one room that wait for somebody to take them. */
 export const MAX_WAITING_IN_ROOM = 100
 
-/** One frame of gossip, which may hold several messages. */
-export const MAX_GOSSIP_FRAME_BYTES = 4 * 1024 * 1024
 /** Of a message that is shown: what a page can draw without a pause. A longer one is left out. */
 export const MAX_SHOWN_BYTES = 64 * 1024
 /** What every peer of universal-connectivity can take: the protocol's own limit, repeated so that the page needs none of its code before a room. */

@@ -1,6 +1,6 @@
 /**
  * The half of the rooms that gossips, loaded with the first joined room and ended with the last: topics follow what is joined, what is heard is kept, what
- * waits is said as soon as somebody is there. Not here: gossipsub itself (gossip.ts), what is kept (rooms.ts), files (files.ts).
+ * waits is said as soon as somebody is there. Not here: gossipsub itself (node/gossip.ts), what is kept (rooms.ts), files (files.ts).
  */
 import type { GossipSubComponents, GossipsubMessage, SubscriptionChangeData } from '@libp2p/gossipsub'
 import type { Connection, Libp2p } from '@libp2p/interface'
@@ -10,9 +10,9 @@ import { decodeFileId, MAX_FILE_STREAMS_PER_CONNECTION, UC_FILE_PROTOCOL } from 
 import { utf8Decode, utf8Encode } from '@footbridge/shared/text-codec'
 import type { FileOffer } from '../api.ts'
 import type { Kept } from '../kept.ts'
+import { createGossip } from '../node/gossip.ts'
 import { createRoomFiles } from './files.ts'
 import { createFound } from './found.ts'
-import { createGossip } from './gossip.ts'
 import * as limits from './limits.ts'
 import { createPace } from './pace.ts'
 import { filesTopic } from './room-names.ts'
