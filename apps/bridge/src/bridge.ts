@@ -11,6 +11,7 @@ import type { LoadedBinding } from '@footbridge/listeners/webtransport/binding'
 import { createWebTransportListener } from '@footbridge/listeners/webtransport/webtransport-listener'
 import { createWebSocketListener } from '@footbridge/listeners/websocket/websocket-listener'
 import type { Storage } from '@footbridge/storage/ports'
+import { getThinWaistAddresses } from '@libp2p/utils'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import type { Context, Hono } from 'hono'
 import type { IncomingMessage } from 'node:http'
@@ -44,6 +45,7 @@ import { agentOf } from './node/agent.ts'
 import { type BridgeNode, createNode } from './node/create-node.ts'
 import { createDialPolicy } from './node/dial-policy.ts'
 import { loadIdentity } from './node/identity.ts'
+import { versionOf } from './node/listen-addresses.ts'
 import { createLiveness } from './node/liveness.ts'
 import { createOutboundCap } from './node/outbound-cap.ts'
 import { createStrangers } from './node/strangers.ts'
@@ -162,7 +164,7 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
     const addresses = createAddresses({
       ...config,
       bridgePeer: peer,
-      tcpAddresses: () => tcpAddresses(),
+      listening: () => node.getMultiaddrs().map((address) => address.decapsulate('/p2p')),
       webTransport: () =>
         webTransports?.port === undefined
           ? undefined
@@ -182,7 +184,11 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       httpAnswers,
     ])
     const webSockets = createWebSocketListener({
-      getAddrs: () => [multiaddr(`${config.host.includes(':') ? '/ip6' : '/ip4'}/${config.host}/tcp/${port}${tls ? '/tls' : ''}/ws`)],
+      // Node's HTTP server takes IPv4 on :: as well.
+      getAddrs: () =>
+        (config.host === '::' ? ['/ip4/0.0.0.0', '/ip6/::'] : [`/${versionOf(config.host)}/${config.host}`])
+          .flatMap((base) => getThinWaistAddresses(multiaddr(`${base}/tcp/${port}`)))
+          .map((address) => address.encapsulate(`${tls ? '/tls' : ''}/ws`)),
     })
     const tunnels = createTunnelListener({ randomBytes })
     const liveness = createLiveness({ connections: () => node.getConnections(), randomBytes })

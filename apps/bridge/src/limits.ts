@@ -70,6 +70,8 @@ export const MAX_API_BODY_BYTES = 8 * 1024
 
 /** PeerIDs that `footbridge relay` may be told to let in: as many as its reservations can be. */
 export const MAX_ALLOWED_PEERS = 10_000
+/** At `footbridge rendezvous`, of one network (IPv4 /24, IPv6 /48): a large office, and a twentieth of the places, so that nobody takes them all. */
+export const MAX_REGISTRATIONS_PER_NETWORK = 500
 /** libp2p connections of a role alone: a small server carries them, and a relay for more says so with a bridge. */
 export const MAX_ROLE_CONNECTIONS = 4_000
 
@@ -92,6 +94,8 @@ export const MAX_NATIVE_CONNECTIONS_PER_ADDRESS = 256
 
 /** The network. */
 
+/** The bridge's own addresses that others are told: a HOP answer has 4 KiB for them and the voucher. Five kinds on three interfaces, and one. */
+export const MAX_OWN_ADDRESSES = 16
 /** Addresses in one setting: above any list that a person keeps by hand; each may cost a dial that hangs. */
 export const MAX_NETWORK_ADDRESSES = 64
 /** Each has its own sockets, and its questions are answered by every machine on the local network. */
@@ -100,6 +104,8 @@ export const MAX_MDNS_TAGS = 4
 export const MAX_RENDEZVOUS_NAMESPACES = 8
 /** Each is a routing table, with queries of its own. */
 export const MAX_KAD_PROTOCOLS = 4
+/** Topics of gossip that are always carried: each is a mesh of its own. */
+export const MAX_CONFIGURED_TOPICS = 64
 
 /** Places on the local network that may be dialled because somebody there said so; each is a few hundred bytes, and one machine can tell many. */
 export const MAX_LAN_ADDRESSES = 1_024

@@ -9,7 +9,6 @@ import type { DestinationStream } from 'pino'
 import { controlPath } from '../admin/control-path.ts'
 import { createControlServer } from '../admin/control-server.ts'
 import { lockDataDir, prepareDataDir, reasonOf } from '../admin/data-dir.ts'
-import { createBridge } from '../bridge.ts'
 import type { Config } from '../config.ts'
 import { STOP_DEADLINE_MS } from '../limits.ts'
 import { ConfigError } from '../settings.ts'
@@ -45,6 +44,8 @@ async function runBridge(config: Config, webTransport: LoadedBinding, console: C
   const log = createLog({ level: config.logLevel, destination: logDestination })
   const storage = openStore(config.dataDir)
   const { clock, randomBytes, version } = console
+  // After everything that can be refused: all of libp2p comes with it.
+  const { createBridge } = await import('../bridge.ts')
   const bridge = createBridge(config, { storage, log, clock, randomBytes, version, webTransport, processMetrics: collectProcessMetrics() })
   let control: ReturnType<typeof createControlServer> | undefined
   try {

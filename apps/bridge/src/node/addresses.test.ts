@@ -15,7 +15,7 @@ const addresses = (
     bridgePeer: BRIDGE,
     publicUrl: undefined,
     announceAddrs: [],
-    tcpAddresses: () => listening.map((each) => multiaddr(each)),
+    listening: () => listening.map((each) => multiaddr(each)),
     webTransport: () => undefined,
     ...more,
   })
@@ -113,5 +113,20 @@ describe('addresses of the bridge', () => {
       `/ip4/192.0.2.1/tcp/8081/p2p/${BRIDGE}/p2p-circuit/p2p/${ALICE}`,
       `/dns/localhost/tcp/8080/ws/p2p/${BRIDGE}/p2p-circuit/p2p/${ALICE}`,
     ])
+  })
+
+  it('tell native peers TCP first and then every other way in, but neither the tunnel nor what is behind a relay', () => {
+    const listening = [
+      '/ip4/11.0.0.5/udp/8083/webrtc-direct/certhash/uEiDRRYUEStX8Ea1RUbxAnImCEFNH9SIeR4s-cqiwJHAWXA',
+      '/ip4/11.0.0.5/tcp/8080/http',
+      '/ip4/11.0.0.5/tcp/8080/ws',
+      `/ip4/11.0.0.9/tcp/4001/p2p/${ALICE}/p2p-circuit`,
+      '/ip4/127.0.0.1/udp/8082/quic-v1',
+      '/ip4/11.0.0.5/udp/8082/quic-v1',
+      '/ip4/11.0.0.5/tcp/8081',
+    ]
+    expect(addresses({}, listening).relayAddresses()).toEqual(
+      [listening[6], listening[5], listening[2], listening[0]].map((address) => `${address}/p2p/${BRIDGE}`),
+    )
   })
 })

@@ -6,6 +6,7 @@ import { isIP } from 'node:net'
 import { TUNNEL_PATH } from '@footbridge/shared/wire/tunnel-api'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { isLoopback } from '../config.ts'
+import { MAX_OWN_ADDRESSES } from '../limits.ts'
 
 export interface Addresses {
   /** For a browser that reached the bridge at this origin, best first, each ending in the bridge's /p2p/. */
@@ -22,8 +23,8 @@ export interface AddressesOptions {
   readonly bridgePeer: string
   readonly publicUrl: string | undefined
   readonly announceAddrs: readonly string[]
-  /** Where libp2p over TCP listens, without /p2p. */
-  readonly tcpAddresses: () => readonly Multiaddr[]
+  /** Where the node listens, without /p2p. */
+  readonly listening: () => readonly Multiaddr[]
   /** Where WebTransport listens, and what follows in its addresses, which changes with its certificates; undefined when it does not listen. */
   readonly webTransport: () => WebTransportPlace | undefined
 }
@@ -35,7 +36,7 @@ interface WebTransportPlace {
   readonly suffix: string
 }
 
-export function createAddresses({ bridgePeer, publicUrl, announceAddrs, tcpAddresses, webTransport }: AddressesOptions): Addresses {
+export function createAddresses({ bridgePeer, publicUrl, announceAddrs, listening, webTransport }: AddressesOptions): Addresses {
   const own = (address: string): string => `${address}/p2p/${bridgePeer}`
 
   // What the operator says is right behind any proxy; what the request came by worked for this browser.
@@ -50,9 +51,9 @@ export function createAddresses({ bridgePeer, publicUrl, announceAddrs, tcpAddre
 
   const nativeAddresses = (): string[] => {
     if (announceAddrs.length > 0) return [...announceAddrs]
-    const listening = tcpAddresses().map(String)
-    const reachable = listening.filter((address) => !isOfThisLinkAlone(address))
-    return reachable.length > 0 ? reachable : listening
+    const all = inOrder(listening()).map(String)
+    const reachable = all.filter((address) => !isOfThisLinkAlone(address))
+    return (reachable.length > 0 ? reachable : all).slice(0, MAX_OWN_ADDRESSES)
   }
 
   const relayAddresses = (): string[] => nativeAddresses().map(own)
@@ -63,10 +64,20 @@ export function createAddresses({ bridgePeer, publicUrl, announceAddrs, tcpAddre
     relayAddresses,
     reservationAddresses() {
       const browser = publicUrl === undefined ? [] : [...(originToMultiaddr(publicUrl) ?? []).map(own), ...webTransports(publicUrl)]
-      return [...relayAddresses(), ...browser].map((address) => multiaddr(address))
+      return [...new Set([...relayAddresses(), ...browser])].slice(0, MAX_OWN_ADDRESSES).map((address) => multiaddr(address))
     },
-    circuitAddresses: (peer, origin) => [...relayAddresses(), ...webSockets(origin)].map((address) => `${address}/p2p-circuit/p2p/${peer}`),
+    circuitAddresses: (peer, origin) =>
+      [...new Set([...relayAddresses(), ...webSockets(origin)])].map((address) => `${address}/p2p-circuit/p2p/${peer}`),
   }
+}
+
+/** What every native peer can dial comes first; whoever takes one address alone takes that. Not the tunnel, which only our own client speaks, nor what is behind a relay. */
+const NATIVE_KINDS = ['tcp', 'quic-v1', 'ws', 'webtransport', 'webrtc-direct']
+
+function inOrder(addresses: readonly Multiaddr[]): readonly Multiaddr[] {
+  const kindOf = (address: Multiaddr): number =>
+    NATIVE_KINDS.indexOf(address.getComponents().findLast(({ name }) => name !== 'certhash')?.name ?? '')
+  return addresses.filter((address) => kindOf(address) >= 0).sort((one, other) => kindOf(one) - kindOf(other))
 }
 
 /** `https://bridge.example` is `/dns/bridge.example/tcp/443/tls/ws`. An array of one, or undefined for what is no web origin. */

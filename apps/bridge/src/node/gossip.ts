@@ -22,6 +22,8 @@ export function gossip(): (components: GossipSubComponents) => GossipSub {
     ignoreDuplicatePublishError: true,
     // Addresses of others are for discovery to find, which checks them.
     doPX: false,
+    // A class behind one NAT, or everybody behind one proxy, has one address: the eleventh would be shunned.
+    scoreParams: { IPColocationFactorWeight: 0 },
     maxInboundDataLength: MAX_MESSAGE_BYTES,
     maxOutboundBufferSize: MAX_OUTBOUND_BYTES,
     maxTopicBytesPerPeer: MAX_TOPIC_BYTES_PER_PEER,

@@ -40,8 +40,10 @@ export interface Duty<Services extends ServiceMap> {
   /** @param addresses where others reach the node, each ending in its /p2p/. */
   readonly services: (addresses: () => Multiaddr[]) => ServiceFactoryMap<Services>
   readonly families: (node: RoleNode<Services>) => readonly MetricFamily[]
-  /** Before the node stops: what runs may end in order. */
-  readonly stop?: (node: RoleNode<Services>) => Promise<void> | void
+  /** After the node has started. */
+  readonly start?: (node: RoleNode<Services>) => Promise<void>
+  /** Before the node stops; whether or not start was done. */
+  readonly stop?: (node: RoleNode<Services>) => Promise<void>
 }
 
 export interface RunningRole<Services extends ServiceMap = ServiceMap> {
@@ -88,7 +90,7 @@ export function createRole<Services extends ServiceMap>(config: RoleConfig, duty
       bridgePeer: peer,
       publicUrl: undefined,
       announceAddrs: config.announceAddrs,
-      tcpAddresses: () => node.getMultiaddrs().map((address) => address.decapsulate('/p2p')),
+      listening: () => node.getMultiaddrs().map((address) => address.decapsulate('/p2p')),
       webTransport: () => undefined,
     })
     const node: RoleNode<Services> = await createRoleNode<Services>({
@@ -137,6 +139,7 @@ export function createRole<Services extends ServiceMap>(config: RoleConfig, duty
     liveness.start()
     stack.push(() => liveness.stop())
     stack.push(() => duty.stop?.(node))
+    await duty.start?.(node)
     ready = true
     stack.push(() => {
       ready = false
