@@ -37,6 +37,7 @@ describe('the settings', () => {
       mdns: true,
       mdnsTags: ['_p2p._udp.local'],
       rendezvousNamespaces: ['footbridge'],
+      gossipTopics: [],
       kadProtocols: ['/ipfs/kad/1.0.0'],
       upnp: false,
       dialPrivate: [],

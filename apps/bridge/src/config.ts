@@ -9,7 +9,14 @@ import { resolve } from 'node:path'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { MAX_NAME_LENGTH } from '@footbridge/shared/limits'
-import { MAX_DRAIN_SECONDS, MAX_KAD_PROTOCOLS, MAX_MDNS_TAGS, MAX_NETWORK_ADDRESSES, MAX_RENDEZVOUS_NAMESPACES } from './limits.ts'
+import {
+  MAX_CONFIGURED_TOPICS,
+  MAX_DRAIN_SECONDS,
+  MAX_KAD_PROTOCOLS,
+  MAX_MDNS_TAGS,
+  MAX_NETWORK_ADDRESSES,
+  MAX_RENDEZVOUS_NAMESPACES,
+} from './limits.ts'
 import {
   ConfigError,
   createSettingReader,
@@ -66,6 +73,8 @@ export interface Config {
   readonly rendezvousNamespaces: readonly string[]
   /** Protocol ids of the Kademlia networks that the bridge is in; empty for none. */
   readonly kadProtocols: readonly string[]
+  /** Topics of gossip that the bridge carries whoever is here. */
+  readonly gossipTopics: readonly string[]
   readonly upnp: boolean
   /** IP addresses and CIDR ranges that the bridge dials whoever told them, though they are not public. */
   readonly dialPrivate: readonly string[]
@@ -264,6 +273,15 @@ export const SETTINGS = {
     reason: 'what most programs on libp2p speak; each network is a table of its own',
     parse: (text) => (text === 'off' ? [] : parseNames(text, MAX_KAD_PROTOCOLS, parseProtocolId)),
   }),
+  gossipTopics: setting({
+    flag: '--gossip-topics <list>',
+    env: 'FOOTBRIDGE_GOSSIP_TOPICS',
+    help: 'topics of gossip, comma-separated, to carry whoever is here: universal-connectivity',
+    default: undefined,
+    reason:
+      'none: the bridge carries what its sessions use, from the first to the last of them; a room that should hold together without them is named here',
+    parse: (text) => parseNames(text, MAX_CONFIGURED_TOPICS, parseTopic),
+  }),
   upnp: setting({
     flag: '--upnp <switch>',
     env: 'FOOTBRIDGE_UPNP',
@@ -396,6 +414,7 @@ export function readConfig(flags: Flags, env: Environment, file?: SettingsFile<S
     mdnsTags: required('mdnsTags'),
     rendezvousNamespaces: required('rendezvousNamespace'),
     kadProtocols: required('kadProtocols'),
+    gossipTopics: read('gossipTopics') ?? [],
     upnp: required('upnp'),
     dialPrivate: read('dialPrivate') ?? [],
     stun,
@@ -558,6 +577,11 @@ function parseMdnsTag(tag: string): string {
 function parseNamespace(namespace: string): string {
   if (Buffer.byteLength(namespace) > 255) throw new Error('has a namespace of more than 255 bytes')
   return namespace
+}
+
+function parseTopic(topic: string): string {
+  if (Buffer.byteLength(topic) > 256) throw new Error('has a topic of more than 256 bytes')
+  return topic
 }
 
 function parseProtocolId(id: string): string {

@@ -12,6 +12,7 @@ import { createAnnounce } from './announce/announce.ts'
 import type { KademliaPlace } from './announce/kademlia-place.ts'
 import { createMdnsPlace } from './announce/mdns-place.ts'
 import type { Config } from './config.ts'
+import { createGossip } from './gossip/gossip.ts'
 import type { Addresses } from './node/addresses.ts'
 import type { BridgeNode } from './node/create-node.ts'
 import type { Registry } from './peers/registry.ts'
@@ -73,10 +74,14 @@ export function createNetwork(parts: NetworkParts): Network {
   })
   const onOwnAddresses = (): void => announce.ownAddressesChanged()
 
+  const gossip = createGossip({ pubsub: node.services.pubsub, node, registry, configured: config.gossipTopics, clock })
+
   return {
     async start() {
       // Whole, with the peer's id, so that they can be given to another program as they are.
       log.info({ addresses: node.getMultiaddrs().map(String) }, 'listening')
+      gossip.start()
+      stack.push(() => gossip.stop())
       mdns.start()
       stack.push(() => mdns.stop())
       await announce.start()

@@ -10,7 +10,7 @@ import type { SessionChange } from '../peers/registry.ts'
 import type { Session } from '../peers/session.ts'
 import { createGossip, type Gossip } from './gossip.ts'
 import { MESSAGE_BURST_OF_TOKEN } from './limits.ts'
-import { GOSSIP_OPTIONS } from './options.ts'
+import { gossip as gossipService } from '../node/gossip.ts'
 
 type Peer = Libp2p & { readonly services: { readonly pubsub: GossipSub } }
 
@@ -22,13 +22,13 @@ let sessions: Map<string, Session>
 let tell: (change: SessionChange) => void
 const now = 1_000_000
 
-async function createPeer(listens = false, options: Parameters<typeof gossipsub>[0] = {}): Promise<Peer> {
+async function createPeer(listens = false, pubsub = gossipsub({ allowPublishToZeroTopicPeers: true })): Promise<Peer> {
   return (await createLibp2p({
     addresses: { listen: listens ? ['/ip4/127.0.0.1/tcp/0'] : [] },
     transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
-    services: { identify: identify(), pubsub: gossipsub({ allowPublishToZeroTopicPeers: true, ...options }) },
+    services: { identify: identify(), pubsub },
   })) as unknown as Peer
 }
 
@@ -60,7 +60,7 @@ const subscribersAt = (peer: Peer, topic: string): string[] => peer.services.pub
 
 beforeEach(async () => {
   sessions = new Map()
-  bridge = await createPeer(true, GOSSIP_OPTIONS)
+  bridge = await createPeer(true, gossipService())
   alice = await createPeer()
   native = await createPeer()
   gossip = createGossip({

@@ -1,7 +1,7 @@
 /**
  * The bridge as a mesh peer: it subscribes to exactly the topics that its sessions use, so that what browsers and native peers say reaches each other
  * (a relay forwards nothing that it is not subscribed to, and a circuit carries no gossip). What a token's peers hand in is counted and limited together.
- * Not here: which topics those are (topic-book.ts), how much is too much (rates.ts), gossipsub's own settings (options.ts).
+ * Not here: which topics those are (topic-book.ts), how much is too much (rates.ts), gossipsub's own settings (node/gossip.ts).
  */
 import { TopicValidatorResult, type GossipSub, type Message, type SubscriptionChangeData } from '@libp2p/gossipsub'
 import type { Libp2p, PeerId } from '@libp2p/interface'

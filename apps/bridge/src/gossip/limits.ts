@@ -1,11 +1,9 @@
 /**
- * Every cap of the bridge's gossip, each with its reason.
+ * Every cap of the bridge's gossip, each with its reason. Those of gossipsub itself are in node/gossip.ts.
  */
 
 /** Data of one message: what universal-connectivity's peers and the other implementations take by default. */
 export const MAX_GOSSIP_BYTES = 1024 * 1024
-/** One frame of gossip, which may hold several messages: what somebody missed is sent together. A peer that sends more loses its stream. */
-export const MAX_GOSSIP_FRAME_BYTES = 4 * MAX_GOSSIP_BYTES
 /** Topics that one session may have the bridge carry: the app's rooms need two each, and one for discovery. */
 export const MAX_TOPICS_PER_SESSION = 64
 /** Topics that the bridge carries for all: each is a mesh with a heartbeat every second. */
