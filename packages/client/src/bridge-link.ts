@@ -12,6 +12,8 @@ import { asFirstHop, createFirstHops } from './first-hop/first-hop.ts'
 import type { Kept } from './kept.ts'
 import { fetchBridge, logIn, logOut, type LoginParts } from './login.ts'
 import { isCircuit, type FootbridgeNode } from './node/create-node.ts'
+import type { People } from './people.ts'
+import type { SelfStore } from './store/self.ts'
 import { createSupervisor, type SupervisorHandle } from './supervisor/supervisor.ts'
 import type { LoginKind } from './supervisor/supervisor-state.ts'
 import { createWatch } from './supervisor/watch.ts'
@@ -21,8 +23,18 @@ const MEASURE_EVERY_MS = 15_000
 /** After a wake from sleep: what the machine had taken in before it slept. */
 const STALE_NEWS_MS = 5_000
 const MIN_RESERVATION_MS = 60_000
+
+/** What the way to the bridge takes of what is kept. */
+export interface BridgeLinkKept extends Pick<
+  Kept,
+  'winners' | 'profile' | 'findable' | 'connection' | 'notices' | 'log' | 'now' | 'steady' | 'device' | 'changed'
+> {
+  readonly self: Pick<SelfStore, 'enrolment' | 'setEnrolment' | 'setLastBridge'>
+  readonly people: Pick<People, 'presence' | 'gone' | 'nameOf'>
+}
+
 export interface BridgeLinkParts {
-  readonly kept: Kept
+  readonly kept: BridgeLinkKept
   readonly node: FootbridgeNode
   readonly key: Ed25519PrivateKey
   readonly http: LoginParts

@@ -19,7 +19,7 @@ const STALE_LIST_MS = 5_000
 
 export interface BridgeStreamsParts {
   readonly current: () => Connection | undefined
-  readonly people: People
+  readonly people: Pick<People, 'presence' | 'gone'>
   readonly announcing: Announcing
   readonly hello: () => { readonly name: string; readonly device: 'browser' | 'phone'; readonly now: number }
   /** Milliseconds that never go back. */

@@ -9,7 +9,7 @@ import type { IdentityRecord } from './store/database.ts'
 import type { SelfStore } from './store/self.ts'
 
 /** The kept key, or a new one. */
-export async function loadOrMakeKey(self: SelfStore, now: () => number): Promise<Ed25519PrivateKey> {
+export async function loadOrMakeKey(self: Pick<SelfStore, 'identity' | 'setIdentity'>, now: () => number): Promise<Ed25519PrivateKey> {
   const kept = await self.identity()
   if (kept) return decodePrivateKey(kept.privateKey)
   const key = await generateKeyPair('Ed25519')

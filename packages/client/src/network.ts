@@ -22,6 +22,7 @@ import { createNode } from './node/create-node.ts'
 import { lazyTunnel } from './node/lazy-tunnel.ts'
 import { rtcTransport } from './node/web-rtc.ts'
 import { createOutbox } from './outbox.ts'
+import { networkName } from './platform.ts'
 import { createLazyRooms } from './rooms/lazy-rooms.ts'
 import { createPaths, type Paths } from './paths/paths.ts'
 
@@ -272,10 +273,4 @@ async function dialTarget(target: string, paths: Paths, libp2p: Libp2p): Promise
     if (isFootbridgeError(cause, 'peer_unreachable')) throw cause
     throw new FootbridgeError('peer_unreachable', 'that peer could not be reached', { cause })
   }
-}
-
-/** Browsers tell little; what they tell separates a phone's radio from a desk's cable. */
-function networkName(): string {
-  const { connection } = globalThis.navigator as Navigator & { connection?: { type?: string; effectiveType?: string } }
-  return connection?.type ?? connection?.effectiveType ?? 'network'
 }

@@ -28,6 +28,12 @@ export async function askToPersist(): Promise<void> {
   await globalThis.navigator?.storage?.persist?.().catch(() => false)
 }
 
+/** Browsers tell little; what they tell separates a phone's radio from a desk's cable. */
+export function networkName(): string {
+  const { connection } = (globalThis.navigator ?? {}) as Navigator & { connection?: { type?: string; effectiveType?: string } }
+  return connection?.type ?? connection?.effectiveType ?? 'network'
+}
+
 export function isPhone(): boolean {
   const data = (globalThis.navigator as Navigator & { userAgentData?: { mobile?: boolean } }).userAgentData
   return data?.mobile ?? /Mobi|Android/i.test(globalThis.navigator?.userAgent ?? '')

@@ -52,6 +52,8 @@ export const ERROR_CODES = [
   'timeout',
   /** No path to that peer at the moment. */
   'peer_unreachable',
+  /** Nobody who is connected is subscribed to the topic. */
+  'no_subscribers',
   /** The other side broke the protocol. */
   'protocol_violation',
   /** No peer that was asked has the block. */

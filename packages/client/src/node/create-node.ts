@@ -5,13 +5,14 @@
  */
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { identify } from '@libp2p/identify'
-import type { ComponentLogger, Connection, Ed25519PrivateKey, Libp2p, PeerId, Transport } from '@libp2p/interface'
+import type { ComponentLogger, Connection, Ed25519PrivateKey, Libp2p, Listener, PeerId, Transport } from '@libp2p/interface'
 import type { TransportManager } from '@libp2p/interface-internal'
 import type { GossipSubComponents } from '@libp2p/gossipsub'
 import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
+import { createListen } from './listen.ts'
 import { createReserve, type Reserve, type ReservationStoreAccess } from './reserve.ts'
 import { createWatchedMuxers, type Signs } from './signs.ts'
 import { watchedYamux } from './watched-muxer.ts'
@@ -71,6 +72,11 @@ export interface FootbridgeNode {
   bridgeConnections(bridge: PeerId): Connection[]
   /** What gossipsub is made of, should it be needed (gossip.ts). */
   readonly components: GossipSubComponents
+  /**
+   * Listens at one more address.
+   * @throws FootbridgeError `bad_request` when no transport here can, `unavailable` when it could not, as at a port that is taken
+   */
+  listen(address: string): Promise<Listener>
 }
 
 export async function createNode({ key, transports, listen, logger, now }: NodeParts): Promise<FootbridgeNode> {
@@ -123,6 +129,7 @@ export async function createNode({ key, transports, listen, logger, now }: NodeP
     libp2p,
     components: libp2p.services.parts.components,
     identify: (connection) => libp2p.services.identify.identify(connection),
+    listen: createListen(transportManager),
     reserve: createReserve(transportManager, store),
     signs: watched.signs,
     dial: (address, signal) => manager.dial(multiaddr(address), { signal }),

@@ -38,7 +38,7 @@ const REDIAL_MS = 1_000
 
 export interface PathsParts {
   readonly libp2p: Libp2p
-  readonly people: People
+  readonly people: Pick<People, 'nameOf' | 'connected' | 'path'>
   readonly upgrades: UpgradeStore
   readonly log: Log
   readonly now: () => number

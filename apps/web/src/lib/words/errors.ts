@@ -30,6 +30,7 @@ const SENTENCES: Record<ErrorCode, (details: ErrorDetails) => string> = {
   aborted: () => m.error_aborted(),
   timeout: () => m.error_timeout(),
   peer_unreachable: () => m.error_peer_unreachable(),
+  no_subscribers: () => m.error_no_subscribers(),
   protocol_violation: () => m.error_protocol_violation(),
   block_not_found: () => m.error_block_not_found(),
   block_mismatch: () => m.error_block_mismatch(),
