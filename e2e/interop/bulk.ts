@@ -10,8 +10,6 @@ export const BULK_PROTOCOL = '/footbridge-interop/bulk/1'
 const HEADER_BYTES = 20
 const HASH_BYTES = 32
 const CHUNK_BYTES = 64 * 1024
-/** More than this is not held here while nobody reads. */
-const MAX_HELD_BYTES = 1024 * 1024
 
 export interface BulkOrder {
   readonly up: number
@@ -33,7 +31,7 @@ export async function answerBulk(stream: Stream): Promise<void> {
   try {
     const header = new DataView((await reader.read(HEADER_BYTES)).buffer)
     const [up, down] = [Number(header.getBigUint64(0)), Number(header.getBigUint64(8))]
-    await delay(header.getUint32(16))
+    await reader.wait(header.getUint32(16))
     const received = await take(reader, up)
     await give(stream, down)
     await send(stream, received)
@@ -56,7 +54,7 @@ export async function askBulk(stream: Stream, { up, down, pauseMs }: BulkOrder):
   let startedAt = performance.now()
   const sent = await give(stream, up, (bytes) => (taken += bytes))
   const upMs = Math.round(performance.now() - startedAt)
-  await delay(pauseMs)
+  await reader.wait(pauseMs)
   startedAt = performance.now()
   await take(reader, down)
   const downMs = Math.round(performance.now() - startedAt)
@@ -94,26 +92,36 @@ async function take(reader: Reader, count: number): Promise<Uint8Array> {
   return told
 }
 
+/** By the event: onDrain() of @libp2p/utils 7 has been kept since its first time, and lets every later writer through at once. */
 async function send(stream: Stream, bytes: Uint8Array): Promise<void> {
-  if (!stream.send(bytes)) await stream.onDrain()
+  if (stream.send(bytes)) return
+  await new Promise<void>((resolve, reject) => {
+    const settle = (end: () => void) => (): void => {
+      stream.removeEventListener('drain', drained)
+      stream.removeEventListener('close', closed)
+      end()
+    }
+    const drained = settle(resolve)
+    const closed = settle(() => reject(new Error('the stream was closed while its writer waited')))
+    stream.addEventListener('drain', drained)
+    stream.addEventListener('close', closed)
+    if (stream.status !== 'open') closed()
+  })
 }
 
 interface Reader {
   /** Exactly so many bytes. @throws when the stream ends before. */
   read(bytes: number): Promise<Uint8Array>
+  /** Leaves everything with the sender for so long. Only early: stock yamux lets its window grow past what a paused stream may hold. */
+  wait(ms: number): Promise<void>
 }
 
 function createReader(stream: Stream): Reader {
   const held = new Uint8ArrayList()
   let wake = (): void => {}
   let ended = false
-  const pause = (): void => {
-    if (held.byteLength > MAX_HELD_BYTES && stream.readStatus === 'readable') stream.pause()
-  }
   stream.addEventListener('message', ({ data }) => {
     held.append(data)
-    // Not from within: a stream that is being resumed would be readable again right after.
-    queueMicrotask(pause)
     wake()
   })
   const end = (): void => {
@@ -125,14 +133,18 @@ function createReader(stream: Stream): Reader {
   return {
     async read(bytes) {
       while (held.byteLength < bytes) {
-        if (ended && stream.readStatus !== 'paused') throw new Error(`the stream ended ${bytes - held.byteLength} bytes early`)
-        const more = new Promise<void>((resolve) => (wake = resolve))
-        if (stream.readStatus === 'paused') stream.resume()
-        if (held.byteLength < bytes) await more
+        if (ended) throw new Error(`the stream ended ${bytes - held.byteLength} bytes early`)
+        await new Promise<void>((resolve) => (wake = resolve))
       }
       const read = held.slice(0, bytes)
       held.consume(bytes)
       return read
+    },
+    async wait(ms) {
+      if (ms === 0) return
+      stream.pause()
+      await delay(ms)
+      stream.resume()
     },
   }
 }

@@ -144,7 +144,10 @@ async function reserve(address: string, signal: AbortSignal): Promise<object> {
     (error: Error) => describe(error),
   )
   const refused = await refusal
-  const addresses = node.getMultiaddrs().map(String).filter((own) => own.includes('/p2p-circuit'))
+  const addresses = node
+    .getMultiaddrs()
+    .map(String)
+    .filter((own) => own.includes('/p2p-circuit'))
   return addresses.length > 0 ? { status: 'OK', addresses } : { status: refused ?? 'no reservation' }
 }
 
@@ -156,7 +159,12 @@ function connectionTo(peer: string): Connection {
 
 /** With what is inside: an aggregate alone says nothing. */
 function describe(error: Error): string {
-  const inner = error instanceof AggregateError ? error.errors.map((each) => describe(each as Error)) : error.cause instanceof Error ? [describe(error.cause)] : []
+  const inner =
+    error instanceof AggregateError
+      ? error.errors.map((each) => describe(each as Error))
+      : error.cause instanceof Error
+        ? [describe(error.cause)]
+        : []
   return [`${error.name}: ${error.message}`, ...inner].join('; ')
 }
 

@@ -5,10 +5,15 @@
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { Connection } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
+import type { Ping } from '@libp2p/ping'
 import { webRTC, webRTCDirect } from '@libp2p/webrtc'
 import { fetchBridge, logIn } from '@footbridge/client/login'
 import { createNode, type FootbridgeNode } from '@footbridge/client/node/create-node'
-import { createGossip, type Gossip } from '@footbridge/client/rooms/gossip'
+import { createGossip, type Gossip } from '@footbridge/client/node/gossip'
+import { createAnnouncing } from '@footbridge/client/announcing'
+import { createLog } from '@footbridge/client/log'
+import { writable } from '@footbridge/client/observable'
+import type { Findable } from '@footbridge/client/api'
 import type { SessionAnswer } from '@footbridge/shared/login'
 import { answerBulk, askBulk, BULK_PROTOCOL, type BulkOrder, type BulkResult } from './bulk.ts'
 
@@ -26,7 +31,13 @@ async function arrive(token: string): Promise<{ peer: string; bridge: string }> 
   const key = await generateKeyPair('Ed25519')
   const parts = { bridgeUrl: location.origin, fetch: fetch.bind(globalThis), now: () => Date.now() }
   const bridge = await fetchBridge(parts)
-  session = await logIn(parts, { bridgePeer: bridge.peer, key, credential: { kind: 'token', token }, name: 'interop' })
+  session = await logIn(parts, {
+    bridgePeer: bridge.peer,
+    key,
+    credential: { kind: 'token', token },
+    name: 'interop',
+    visibility: 'network',
+  })
   const transports = [webRTC({ rtcConfiguration: { iceServers: [] } }), webRTCDirect()]
   node = await createNode({ key, transports, listen: ['/webrtc'], now: () => performance.now() })
   await node.libp2p.handle(BULK_PROTOCOL, answerBulk, LIMITED)
@@ -36,18 +47,40 @@ async function arrive(token: string): Promise<{ peer: string; bridge: string }> 
     if (detail.type !== 'signed') return
     heard.push({ topic: detail.topic, from: detail.from.toString(), data: new TextDecoder().decode(detail.data) })
   })
-  await node.dialBridge(session.firstHops.filter((address) => node.isDialable(address)), AbortSignal.timeout(PATIENCE_MS))
+  const link = await node.dialBridge(
+    session.firstHops.filter((address) => node.isDialable(address)),
+    AbortSignal.timeout(PATIENCE_MS),
+  )
   await node.reserve(peerIdFromString(bridge.peer), AbortSignal.timeout(PATIENCE_MS))
+  // As the app does whose person chose to be found by everybody.
+  const findable = writable<Findable>({ choice: 'network', places: [], isSupported: true })
+  const announcing = createAnnouncing({
+    key,
+    findable,
+    bridgePeer: () => bridge.peer,
+    log: createLog(() => Date.now()),
+    now: () => Date.now(),
+  })
+  await announcing.open(link)
   return { peer: session.peer, bridge: bridge.peer }
 }
 
 /** At exactly this address. @returns the connection's remote address and what the peer says of itself. */
-async function dial(address: string): Promise<{ address: string; agent: string; protocols: string[]; rttMs: number }> {
+async function dial(address: string): Promise<{ address: string; agent: string; rttMs: number }> {
   const connection = await node.dial(address, AbortSignal.timeout(PATIENCE_MS))
   dialled.set(connection.remotePeer.toString(), connection)
-  const { agentVersion, protocols } = (await node.identify(connection)) as { agentVersion: string; protocols: string[] }
-  const rttMs = await node.signs.ask(connection)
-  return { address: connection.remoteAddr.toString(), agent: agentVersion, protocols, rttMs: rttMs ?? Number.NaN }
+  const { ping } = node.libp2p.services as unknown as { ping: Ping }
+  return { address: connection.remoteAddr.toString(), agent: await agentOf(connection), rttMs: await ping.ping(connection.remotePeer) }
+}
+
+/** libp2p identifies whoever it is connected to. */
+async function agentOf({ remotePeer }: Connection): Promise<string> {
+  for (const deadline = performance.now() + PATIENCE_MS; performance.now() < deadline;) {
+    const agent = (await node.libp2p.peerStore.get(remotePeer)).metadata.get('AgentVersion')
+    if (agent !== undefined) return new TextDecoder().decode(agent)
+    await new Promise((resolve) => setTimeout(resolve, 25))
+  }
+  throw new Error('the peer did not identify itself')
 }
 
 /** On the connection that was dialled last. */

@@ -14,6 +14,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/peerstore"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	circuit "github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/client"
 	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
 )
@@ -71,7 +72,7 @@ func (p *interopPeer) do(ctx context.Context, c command) (map[string]any, error)
 	case "publish":
 		return nil, p.topics[c.Topic].Publish(ctx, []byte(c.Data))
 	case "topicPeers":
-		return map[string]any{"peers": p.topics[c.Topic].ListPeers()}, nil
+		return map[string]any{"peers": append([]peer.ID{}, p.topics[c.Topic].ListPeers()...)}, nil
 	case "reserve":
 		return p.reserve(ctx, c.Address)
 	case "sign":
@@ -108,6 +109,10 @@ func (p *interopPeer) dial(ctx context.Context, address string) (map[string]any,
 	// Exactly this address, on a connection of its own: what was learned of the peer before is not to be tried.
 	p.host.Peerstore().ClearAddrs(info.ID)
 	p.host.Peerstore().AddAddrs(info.ID, info.Addrs, peerstore.TempAddrTTL)
+	// An order is an order: that it failed a moment ago is no reason not to try.
+	if network, ok := p.host.Network().(*swarm.Swarm); ok {
+		network.Backoff().Clear(info.ID)
+	}
 	connection, err := p.host.Network().DialPeer(ctx, info.ID)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,7 +34,7 @@ type settings struct {
 	Relay bool `json:"relay"`
 	// The protocol of Kademlia, without /kad/1.0.0; empty for none.
 	KadPrefix string `json:"kadPrefix"`
-	// The service name of mDNS; empty for none.
+	// The service name of mDNS, as others write it, with .local; empty for none.
 	MdnsTag string `json:"mdnsTag"`
 	// Punches holes.
 	Dcutr bool `json:"dcutr"`
@@ -74,7 +75,7 @@ func main() {
 		check(err)
 	}
 	if given.MdnsTag != "" {
-		check(mdns.NewMdnsService(h, given.MdnsTag, p).Start())
+		check(mdns.NewMdnsService(h, strings.TrimSuffix(given.MdnsTag, ".local"), p).Start())
 	}
 	addresses, err := peer.AddrInfoToP2pAddrs(host.InfoFromHost(h))
 	check(err)
