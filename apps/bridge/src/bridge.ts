@@ -278,7 +278,7 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       addressOf,
       log,
       staticFiles: await loadStaticFiles(webRoot),
-      onAnswered: httpAnswers.answered,
+      onAnswered: (...answer) => httpAnswers.answered(...answer),
       operation: createOperationRoutes({
         isReady: () => ready,
         health: {

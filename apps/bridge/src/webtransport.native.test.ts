@@ -48,6 +48,15 @@ describe('a bridge with WebTransport', () => {
     expect(await native.services.ping.ping(circuit)).toBeGreaterThanOrEqual(0)
   })
 
+  it('is told to native peers, who dial it without a login', async () => {
+    const bridge = await bench.startBridge({}, { webTransport: loadBinding() })
+    const native = await bench.startNode({ transports: [testDialer()] })
+    const address = bridge.addresses.find((each) => each.includes('/quic-v1/webtransport/certhash/'))
+    const { remotePeer } = await native.dial(multiaddr(address ?? 'none'))
+    expect(remotePeer.toString()).toBe(bridge.peer)
+    expect(await native.services.ping.ping(remotePeer)).toBeGreaterThanOrEqual(0)
+  })
+
   it('shares its UDP port with STUN, and keeps working', async () => {
     const bridge = await bench.startBridge({}, { webTransport: loadBinding() })
     const { node } = await startBrowser(bridge)

@@ -36,17 +36,16 @@ export interface DialPolicyOptions {
 /** Loopback is not of the network that mDNS is heard on, and at 169.254.169.254 a cloud tells its machines their passwords. */
 const LAN_RANGES = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7', 'fe80::/10']
 /** IANA's registries of special-purpose addresses: what no stranger on the internet has. */
-const SPECIAL_RANGES = [
-  ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12', '192.0.0.0/24', '192.0.2.0/24'],
-  ...['192.88.99.0/24', '192.168.0.0/16', '198.18.0.0/15', '198.51.100.0/24', '203.0.113.0/24', '224.0.0.0/4', '240.0.0.0/4'],
-  // 2000::/3 is what is given out; of it, those that carry an IPv4 address (which may be private), documentation and benchmarks.
-  ...['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'],
-]
+const SPECIAL_IPV4 =
+  '0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 192.168.0.0/16 198.18.0.0/15 ' +
+  '198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4'
+/** Of what is given out: addresses that carry an IPv4 address, which may be private, documentation and benchmarks. */
+const SPECIAL_IPV6 = '2001::/23 2001:db8::/32 2002::/16 3fff::/20'
 const GIVEN_OUT_IPV6 = ['2000::/3']
 
 export function createDialPolicy(options: DialPolicyOptions): DialPolicy {
   const { ownPeer, operatorAddrs, privateRanges, resolve = (name, done) => lookUp(name, { all: true }, done) } = options
-  const special = rangesOf(SPECIAL_RANGES)
+  const special = rangesOf(`${SPECIAL_IPV4} ${SPECIAL_IPV6}`.split(' '))
   const givenOutIpv6 = rangesOf(GIVEN_OUT_IPV6)
   const lan = rangesOf(LAN_RANGES)
   const extra = rangesOf(privateRanges)

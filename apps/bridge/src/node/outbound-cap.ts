@@ -35,7 +35,8 @@ export function createOutboundCap(node: Node, options: { readonly maxIdle?: numb
 
   /** The oldest that nobody wants; each that is wanted goes to the end, so that a call looks at each once at most. */
   const closeOne = async (): Promise<void> => {
-    for (const connection of [...dialled]) {
+    const before = [...dialled]
+    for (const connection of before) {
       if (!running || dialled.size <= maxIdle) return
       if (await isWanted(connection)) {
         if (dialled.delete(connection)) dialled.add(connection)
