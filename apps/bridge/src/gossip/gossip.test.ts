@@ -12,6 +12,8 @@ import { createGossip, type Gossip } from './gossip.ts'
 import { MESSAGE_BURST_OF_TOKEN } from './limits.ts'
 import { gossip as gossipService } from '../node/gossip.ts'
 
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 30_000 })
+
 type Peer = Libp2p & { readonly services: { readonly pubsub: GossipSub } }
 
 let bridge: Peer

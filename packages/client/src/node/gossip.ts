@@ -115,6 +115,10 @@ export function createGossip(components: GossipSubComponents): Gossip {
       isStarted = false
       pubsub.removeEventListener('gossipsub:heartbeat', mend)
       await inner.stop()
+      // It closes its own side alone; to the other the stream would look open, and a next one never come.
+      for (const connection of connectionManager.getConnections())
+        for (const stream of [...connection.streams])
+          if (inner.protocols.includes(stream.protocol)) stream.abort(new Error('nobody gossips here any more'))
     },
   }
 }

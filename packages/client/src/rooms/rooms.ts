@@ -105,7 +105,14 @@ export function createRooms(parts: RoomsParts): KeptRooms {
     await store.put(room.record)
   }
 
-  const load = async (room: string, messages: Writable<readonly RoomMessage[]>): Promise<void> => messages.set(await store.messages(room))
+  const load = async (room: string, messages: Writable<readonly RoomMessage[]>): Promise<void> => {
+    for (;;) {
+      const before = messages.get()
+      const kept = await store.messages(room)
+      // Something was said while the store was read: what was read may be older.
+      if (messages.get() === before) return messages.set(kept)
+    }
+  }
 
   const trim = (): void => {
     for (const [room, messages] of open) {
