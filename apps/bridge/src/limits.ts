@@ -194,6 +194,14 @@ export const OWN_ADDRESSES_CHECK_MS = 30 * SECOND
 export const ANNOUNCE_RETRY_MS = 30 * SECOND
 /** What a rendezvous is told to remember a virtual peer for. It is taken out when its session ends; this bounds what remote copies and a crash leave behind. */
 export const ANNOUNCED_RENDEZVOUS_TTL_MS = 10 * MINUTE
+/**
+ * Registrations of peers that are not sessions, in the bridge's rendezvous: 40 MB with records at their limit. Beside MAX_REGISTRATIONS_PER_NETWORK for each network; virtual peers
+ * are not among them, so that strangers cannot keep them out.
+ */
+export const MAX_STRANGERS_REGISTRATIONS = 5_000
+/** Above strangers and every virtual peer in one namespace, and in as many as an operator names for a full bridge: two records each, shared by its namespaces. */
+export const MAX_REGISTRATIONS_PER_NAMESPACE = 15_000
+export const MAX_REGISTRATIONS = 90_000
 /** Virtual peers told on the LAN: each is a packet of 700 bytes for every machine there, with every question of one of them. */
 export const MAX_MDNS_PEERS = 200
 /** What LAN caches may keep if our goodbye is lost; as libp2p's own. */

@@ -4,7 +4,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import type { DestinationStream } from 'pino'
 import { readConfig, SETTINGS, type Config, type Flags, type SettingName } from '../config.ts'
-import { readRelayConfig, RELAY_SETTINGS } from '../roles/role-config.ts'
+import { readRelayConfig, readRendezvousConfig, RELAY_SETTINGS, RENDEZVOUS_SETTINGS } from '../roles/role-config.ts'
 import { readSettingsFile } from '../settings-file.ts'
 import type { FlagsOf, Setting, SettingTable } from '../settings.ts'
 import type { Console } from './console.ts'
@@ -101,12 +101,25 @@ function createProgram({ console, openLog }: ProgramDependencies, fail: () => vo
     .command('relay')
     .description('run a circuit relay alone: no web app, no tokens; for anybody with small limits, or for listed peers')
     .action(async (_flags, command: Command) => {
-      const program = { table: RELAY_SETTINGS, flags: command.opts<FlagsOf<typeof RELAY_SETTINGS>>(), env: console.env, command: 'relay' }
-      const config = readRelayConfig(program.flags, program.env, readSettingsFile(program))
+      const flags = command.opts<FlagsOf<typeof RELAY_SETTINGS>>()
+      const program = { table: RELAY_SETTINGS, flags, env: console.env, command: 'relay' }
+      const config = readRelayConfig(flags, console.env, readSettingsFile(program))
       const { relayCommand } = await import('./role-command.ts')
       await relayCommand(config, console, openLog())
     })
   addSettings(relay, RELAY_SETTINGS)
+
+  const rendezvous = program
+    .command('rendezvous')
+    .description('run a libp2p rendezvous point alone: peers register there and find each other')
+    .action(async (_flags, command: Command) => {
+      const flags = command.opts<FlagsOf<typeof RENDEZVOUS_SETTINGS>>()
+      const program = { table: RENDEZVOUS_SETTINGS, flags, env: console.env, command: 'rendezvous' }
+      const config = readRendezvousConfig(flags, console.env, readSettingsFile(program))
+      const { rendezvousCommand } = await import('./role-command.ts')
+      await rendezvousCommand(config, console, openLog())
+    })
+  addSettings(rendezvous, RENDEZVOUS_SETTINGS)
 
   const token = program.command('token').description('make, list, limit and revoke bridge tokens, while the bridge runs or not')
   const add = (parent: Command, usage: string, description: string, isDefault = false): Command => {
@@ -218,6 +231,7 @@ function formatSettings(): string {
     '  footbridge status',
     '  footbridge peers --watch',
     '  footbridge relay --host 0.0.0.0                     a circuit relay alone',
+    '  footbridge rendezvous --host 0.0.0.0                a rendezvous point alone',
     '  footbridge doctor --time-server pool.ntp.org',
     '',
     'footbridge start --help lists every setting with its default and reason.',

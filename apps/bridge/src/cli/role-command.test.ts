@@ -2,6 +2,8 @@
 import { createServer, type AddressInfo } from 'node:net'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createRendezvousClient } from '@footbridge/protocols/rendezvous/rendezvous-client'
+import { generateKeyPair } from '@libp2p/crypto/keys'
 import { multiaddr } from '@multiformats/multiaddr'
 import { afterEach, expect, it } from 'vitest'
 import { createRoleBench } from '../roles/test-roles.ts'
@@ -46,6 +48,24 @@ it('footbridge relay: a stock peer reserves at the printed address and is called
   expect(relay.err()).toContain(`"${address}"`)
   expect(await relay.stop()).toBe(0)
   await expect(fetch(`${http}/healthz`)).rejects.toThrow()
+})
+
+it('footbridge rendezvous: a peer registers at the printed address and another finds it there', { timeout }, async () => {
+  const point = await run('rendezvous', '--port', '0', '--p2p-port', '0', '--data-dir', await bench.dataDir())
+  const at = multiaddr(printed(point, TCP))
+  const keys = await Promise.all([generateKeyPair('Ed25519'), generateKeyPair('Ed25519')])
+  const [alice, bob] = await Promise.all(
+    keys.map(async (privateKey) => {
+      const node = await bench.startPeer(['/ip4/127.0.0.1/tcp/0'], privateKey)
+      return createRendezvousClient({ node, privateKey, addresses: () => node.getMultiaddrs() })
+    }),
+  )
+  await alice!.register(at, 'footbridge')
+  expect((await bob!.discover(at, { namespace: 'footbridge' })).found).toMatchObject([{ namespace: 'footbridge' }])
+  const metrics = await (await fetch(`${printed(point, HTTP)}/metrics`)).text()
+  expect(metrics).toContain('rendezvous_registrations_total{result="registered"} 1\n')
+  expect(metrics).toContain('rendezvous_discover_total{result="served"} 1\n')
+  expect(await point.stop()).toBe(0)
 })
 
 it('a role takes its settings from a file, and says in one line what cannot work', { timeout }, async () => {

@@ -9,6 +9,7 @@ import { isLoopback } from '../config.ts'
 import { STOP_DEADLINE_MS } from '../limits.ts'
 import type { Role, RoleParts, RunningRole } from '../roles/role.ts'
 import { createRelayRole } from '../roles/relay-role.ts'
+import { createRendezvousRole } from '../roles/rendezvous-role.ts'
 import type { RelayConfig, RoleConfig } from '../roles/role-config.ts'
 import { createLog } from '../telemetry/log.ts'
 import { collectProcessMetrics } from '../telemetry/process-metrics.ts'
@@ -22,6 +23,10 @@ export async function relayCommand(config: RelayConfig, console: Console, logDes
   const { allow } = config
   const whom = allow === undefined ? 'for anybody, with small limits' : `for ${allow.size} ${allow.size === 1 ? 'peer' : 'peers'}`
   await runRole(`relay ${whom}`, config, (prepared, parts) => createRelayRole({ ...config, ...prepared }, parts), console, logDestination)
+}
+
+export async function rendezvousCommand(config: RoleConfig, console: Console, logDestination: DestinationStream): Promise<void> {
+  await runRole('rendezvous point for anybody', config, createRendezvousRole, console, logDestination)
 }
 
 /** @param what it does for whom, in a few words for the first line. */

@@ -25,7 +25,11 @@ const QUIC_CONNECTION_BYTES = 4 * 1024 * 1024
 const QUIC_IDLE_MS = 20_000
 const QUIC_KEEP_ALIVE_MS = 7_000
 
-export async function loadNativeTransports(options: { readonly maxStreams: number }): Promise<NativeTransports> {
+/** @param options.webRtcDirect `false` leaves it out, and its module unloaded. */
+export async function loadNativeTransports(options: {
+  readonly maxStreams: number
+  readonly webRtcDirect?: false
+}): Promise<NativeTransports> {
   const missing: NativeTransports['missing'][number][] = []
   const load = async <Module>(what: 'QUIC' | 'WebRTC-direct', module: () => Promise<Module>): Promise<Module | undefined> => {
     try {
@@ -37,7 +41,7 @@ export async function loadNativeTransports(options: { readonly maxStreams: numbe
     }
   }
   const quic = await load('QUIC', () => import('@chainsafe/libp2p-quic'))
-  const webRtc = await load('WebRTC-direct', () => import('@libp2p/webrtc'))
+  const webRtc = options.webRtcDirect === false ? undefined : await load('WebRTC-direct', () => import('@libp2p/webrtc'))
   return {
     ...(quic && {
       quic: quic.quic({

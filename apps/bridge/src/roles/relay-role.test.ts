@@ -9,6 +9,9 @@ import { createRelayRole, type RelayServices } from './relay-role.ts'
 import type { RunningRole } from './role.ts'
 import { createRoleBench } from './test-roles.ts'
 
+// Whole nodes take seconds on a machine that is busy.
+vi.setConfig({ testTimeout: 60_000 })
+
 const bench = createRoleBench()
 afterEach(() => bench.end())
 

@@ -27,7 +27,7 @@ import { MAX_ROLE_CONNECTIONS } from '../limits.ts'
 import { agentOf } from '../node/agent.ts'
 import { createConnectionCap } from '../node/connection-cap.ts'
 import { ownAddresses } from '../node/own-addresses.ts'
-import type { LoadedQuic } from './quic.ts'
+import type { NativeTransports } from '../node/native-transports.ts'
 
 export type BasicServices = {
   readonly identify: Identify
@@ -42,7 +42,7 @@ export interface RoleNodeOptions<Services extends ServiceMap> {
   readonly listen: readonly string[]
   readonly announce: readonly string[]
   readonly webSockets: WebSocketListener
-  readonly quic: LoadedQuic
+  readonly quic: NativeTransports['quic']
   readonly services: ServiceFactoryMap<Services>
   readonly listenEvents: (components: { readonly events: TypedEventTarget<Libp2pEvents> }) => Startable
   readonly metrics: (components: { readonly logger: ComponentLogger }) => Metrics
@@ -53,7 +53,7 @@ export interface RoleNodeOptions<Services extends ServiceMap> {
 }
 
 /** Above the circuits of one peer, both ways. */
-const MAX_STREAMS = 1_100
+export const MAX_ROLE_STREAMS = 1_100
 const MAX_PENDING_CONNECTIONS = 256
 /** libp2p refuses more than 5 new connections a second from one address, and a proxy brings everybody under one. */
 const MAX_CONNECTIONS_PER_ADDRESS_AND_SECOND = 100
@@ -71,9 +71,9 @@ export async function createRoleNode<Services extends ServiceMap>(options: RoleN
     metrics,
     nodeInfo: { name: 'footbridge', version, userAgent: agentOf(version) },
     addresses: { listen: [...listen], announce: [...announce] },
-    transports: [tcp({ maxConnections: MAX_ROLE_CONNECTIONS }), webSockets.transport, ...('transport' in quic ? [quic.transport] : [])],
+    transports: [tcp({ maxConnections: MAX_ROLE_CONNECTIONS }), webSockets.transport, ...(quic === undefined ? [] : [quic])],
     connectionEncrypters: [noise({ aead }), tls()],
-    streamMuxers: [yamux({ maxInboundStreams: MAX_STREAMS, maxOutboundStreams: MAX_STREAMS })],
+    streamMuxers: [yamux({ maxInboundStreams: MAX_ROLE_STREAMS, maxOutboundStreams: MAX_ROLE_STREAMS })],
     connectionManager: {
       maxConnections: MAX_ROLE_CONNECTIONS,
       maxIncomingPendingConnections: MAX_PENDING_CONNECTIONS,

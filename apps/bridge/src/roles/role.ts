@@ -17,13 +17,13 @@ import { createAddresses } from '../node/addresses.ts'
 import { agentOf } from '../node/agent.ts'
 import { loadIdentity } from '../node/identity.ts'
 import { createLiveness } from '../node/liveness.ts'
+import { loadNativeTransports } from '../node/native-transports.ts'
 import { versionMetric } from '../telemetry/bridge-metrics.ts'
 import { libp2pLogger, type Log } from '../telemetry/log.ts'
 import { createMetrics, type MetricFamily } from '../telemetry/metrics.ts'
 import { createListenMetrics, createNodeMetrics } from '../telemetry/node-metrics.ts'
-import { loadQuic } from './quic.ts'
 import type { RoleConfig } from './role-config.ts'
-import { createRoleNode, type RoleNode } from './role-node.ts'
+import { createRoleNode, MAX_ROLE_STREAMS, type RoleNode } from './role-node.ts'
 
 export interface RoleParts {
   readonly log: Log
@@ -77,8 +77,8 @@ export function createRole<Services extends ServiceMap>(config: RoleConfig, duty
     let ready = false
     let { port } = config
 
-    const quic = await loadQuic()
-    const listen = 'transport' in quic ? config.listenAddrs : config.listenAddrs.filter((address) => !address.includes('/quic'))
+    const { quic, missing } = await loadNativeTransports({ maxStreams: MAX_ROLE_STREAMS, webRtcDirect: false })
+    const listen = quic !== undefined ? config.listenAddrs : config.listenAddrs.filter((address) => !address.includes('/quic'))
     const ip = config.host.includes(':') ? 'ip6' : 'ip4'
     const webSocketAddress = (): string => `/${ip}/${config.host}/tcp/${port}/ws`
     const webSockets = createWebSocketListener({ getAddrs: () => [multiaddr(webSocketAddress())] })
@@ -120,7 +120,7 @@ export function createRole<Services extends ServiceMap>(config: RoleConfig, duty
         isReady: () => ready,
         health: {
           [duty.name]: () => ({ status: node.status === 'started' ? 'ok' : 'failed' }),
-          quic: () => ({ status: 'transport' in quic ? 'ok' : 'off' }),
+          quic: () => ({ status: quic === undefined ? 'off' : 'ok' }),
         },
         info: () => ({ peer, version, agent: agentOf(version), addresses: listening(), protocols: node.getProtocols() }),
         metrics,
@@ -146,7 +146,7 @@ export function createRole<Services extends ServiceMap>(config: RoleConfig, duty
     })
 
     log.info({ role: duty.name, peer, addresses: listening(), port }, 'started')
-    return { peer, addresses: listening(), port, noQuic: 'reason' in quic ? quic.reason : undefined, node }
+    return { peer, addresses: listening(), port, noQuic: missing[0]?.reason, node }
   }
 
   const stop = async (): Promise<void> => {

@@ -2,9 +2,9 @@
  * What a libp2p node does, as metrics: connections by transport, and addresses that it began or ceased to listen on.
  * Not here: libp2p's own (metrics.ts).
  */
-import type { Connection, Libp2pEvents, Startable, TypedEventTarget } from '@libp2p/interface'
+import type { Libp2pEvents, Startable, TypedEventTarget } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import type { MetricFamily, Sample } from './metrics.ts'
+import type { MetricFamily } from './metrics.ts'
 import { one } from './relay-metrics.ts'
 import { createTally } from './tally.ts'
 
@@ -29,61 +29,41 @@ export function transportOf(address: Multiaddr): TransportKind {
   return KINDS.find(([name]) => names.has(name))?.[1] ?? 'other'
 }
 
-type Connected = Pick<Connection, 'remoteAddr' | 'direction' | 'remotePeer'>
-
 export interface NodeMetrics {
   readonly families: readonly MetricFamily[]
-  /** Counts from now on. */
-  watch(node: Pick<TypedEventTarget<Libp2pEvents>, 'addEventListener'> & { getConnections(): readonly Connected[] }): void
+  /** Counts from now on; before the node is started. */
+  watch(node: Pick<TypedEventTarget<Libp2pEvents>, 'addEventListener'>): void
 }
 
 /** @param hasSession whether a peer that connects has a session here: its connection is a first hop. Where there are no sessions there are none. */
 export function createNodeMetrics(hasSession?: (peer: string) => boolean): NodeMetrics {
+  const labels = ['transport', 'direction'] as const
   const opened = createTally({
     name: 'footbridge_connections_opened_total',
     help: 'libp2p connections since the start, by transport and direction',
-    labels: ['transport', 'direction'],
+    labels,
   })
+  const closed = createTally({ name: 'footbridge_connections_closed_total', help: 'Of those, the ones that have ended', labels })
   const firstHops = createTally({
     name: 'footbridge_first_hops_total',
     help: 'Connections of peers with a session since the start, by transport',
     labels: ['transport'],
   })
-  let connections: () => readonly Connected[] = () => []
 
   return {
-    families: [
-      opened,
-      ...(hasSession === undefined ? [] : [firstHops]),
-      {
-        name: 'footbridge_connections',
-        type: 'gauge',
-        help: 'libp2p connections now, by transport and direction',
-        labels: ['transport', 'direction'],
-        read: () => countConnections(connections()),
-      },
-    ],
+    families: [opened, closed, ...(hasSession === undefined ? [] : [firstHops])],
     watch(node) {
-      connections = () => node.getConnections()
+      // Counted as they come and go: going through thousands at each reading would hold up everybody else.
       node.addEventListener('connection:open', ({ detail: { remoteAddr, remotePeer, direction } }) => {
         const transport = transportOf(remoteAddr)
         opened.count(transport, direction)
         if (hasSession?.(remotePeer.toString()) === true) firstHops.count(transport)
       })
+      node.addEventListener('connection:close', ({ detail: { remoteAddr, direction } }) => {
+        closed.count(transportOf(remoteAddr), direction)
+      })
     },
   }
-}
-
-function* countConnections(connections: readonly Connected[]): Iterable<Sample> {
-  const counts = new Map<string, { readonly labels: Record<string, string>; value: number }>()
-  for (const { remoteAddr, direction } of connections) {
-    const transport = transportOf(remoteAddr)
-    const key = `${transport} ${direction}`
-    const entry = counts.get(key) ?? { labels: { transport, direction }, value: 0 }
-    entry.value++
-    counts.set(key, entry)
-  }
-  yield* counts.values()
 }
 
 /**

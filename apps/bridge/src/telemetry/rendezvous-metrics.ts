@@ -2,18 +2,8 @@
  * What the rendezvous server has done, as metrics with the names and results that operators of libp2p rendezvous points already draw.
  * Not here: the counting (packages/protocols/src/rendezvous).
  */
+import type { RendezvousTotals } from '@footbridge/protocols/rendezvous/rendezvous-server'
 import type { MetricFamily } from './metrics.ts'
-
-/** Since the start. */
-export interface RendezvousTotals {
-  /** Discoveries that were answered with registrations, though they be none, and those that were refused. */
-  readonly served: number
-  readonly notServed: number
-  readonly registered: number
-  readonly rejected: number
-  readonly unregistered: number
-  readonly expired: number
-}
 
 export function rendezvousMetrics(totals: () => RendezvousTotals): MetricFamily[] {
   return [
