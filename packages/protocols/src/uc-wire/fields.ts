@@ -15,7 +15,7 @@ const MAX_FIELDS = 1_000
 const malformed = (what: string): FootbridgeError => new FootbridgeError('protocol_violation', `malformed protobuf: ${what}`)
 
 /** Fields of wire types 0 and 2 in the order in which they stand. @throws FootbridgeError `protocol_violation` */
-export function readFields(bytes: Uint8Array): (readonly [number: number, value: FieldValue])[] {
+export function readFields(bytes: Uint8Array, maxFields: number = MAX_FIELDS): (readonly [number: number, value: FieldValue])[] {
   const fields: (readonly [number, FieldValue])[] = []
   let offset = 0
 
@@ -40,7 +40,7 @@ export function readFields(bytes: Uint8Array): (readonly [number: number, value:
   }
 
   while (offset < bytes.length) {
-    if (fields.length >= MAX_FIELDS) throw malformed('too many fields')
+    if (fields.length >= maxFields) throw malformed('too many fields')
     const tag = varint()
     const number = tag >> 3n
     if (number === 0n || number > BigInt(MAX_FIELD_NUMBER)) throw malformed('a field number out of range')
