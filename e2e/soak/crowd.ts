@@ -72,14 +72,15 @@ export async function gatherCrowd(view: BridgeView, size: number): Promise<Crowd
       await joinAt(child, await left)
     },
     async echo() {
-      const peers = [...here]
-      const to = peers[Math.floor(Math.random() * peers.length)] ?? ''
-      const { ms, error } = await next().ask({ do: 'echo', to }, 'echoed', ANSWER_MS)
-      if (typeof ms === 'number') return ms
-      // Whoever was leaving just then could not be reached, and rightly so: somebody else can.
-      await leaving
-      if (!here.has(to)) return this.echo()
-      throw new Error(String(error))
+      for (;;) {
+        const peers = [...here]
+        const to = peers[Math.floor(Math.random() * peers.length)] ?? ''
+        const { ms, error } = await next().ask({ do: 'echo', to }, 'echoed', ANSWER_MS)
+        if (typeof ms === 'number') return ms
+        // Whoever was leaving just then could not be reached, and rightly so: somebody else can.
+        await leaving
+        if (here.has(to)) throw new Error(String(error))
+      }
     },
     async lists() {
       const answers = await Promise.all(children.map((child) => child.ask({ do: 'lists' }, 'lists', ANSWER_MS)))
