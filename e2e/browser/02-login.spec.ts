@@ -36,6 +36,22 @@ test(
   },
 )
 
+test(
+  'comes in though the network changes while the app loads, which tears every request under way',
+  notIn({ firefox: 'only Chromium’s tools can tear a request of our choosing', webkit: NO_REQUESTS }),
+  async ({ page, bridge }) => {
+    const torn = new Set<string>()
+    await page.route(/\/assets\/(open|network|Pages)-[^/]*\.js$|\/api\/v1\/sessions$/, async (route) => {
+      const url = route.request().url()
+      if (torn.has(url)) return route.continue()
+      torn.add(url)
+      return route.abort('internetdisconnected')
+    })
+    await new App(page).arrive((await createToken(bridge, 'alice')).link, 'alice')
+    expect(torn.size).toBe(4)
+  },
+)
+
 test.describe('says in a plain sentence that a token', () => {
   const unknown = `fb1_${'A'.repeat(43)}`
 

@@ -34,11 +34,13 @@ export async function openFarNetwork(number = 1): Promise<FarNetwork> {
       resolve()
     }, 10)
   })
+  // Its link-local address would come a second or two later, when a browser loads its page already: a change of network, at which Chromium tears all requests.
+  const noLateAddress = (device: string): string => `sysctl -qw net.ipv6.conf.${device}.disable_ipv6=1`
   near(
-    `ip link add ${plug} type veth peer name ${socket} && ip link set ${socket} netns ${holder.pid ?? 0} && ip addr add ${here}/24 dev ${plug} && ip link set ${plug} up`,
+    `ip link add ${plug} type veth peer name ${socket} && ip link set ${socket} netns ${holder.pid ?? 0} && ${noLateAddress(plug)} && ip addr add ${here}/24 dev ${plug} && ip link set ${plug} up`,
   )
   far(
-    `ip link set lo up && ip addr add ${address}/24 dev ${socket} && ip link set ${socket} up && sysctl -qw net.ipv4.conf.${socket}.rp_filter=1`,
+    `ip link set lo up && ${noLateAddress(socket)} && ip addr add ${address}/24 dev ${socket} && ip link set ${socket} up && sysctl -qw net.ipv4.conf.${socket}.rp_filter=1`,
   )
   // A neighbour that does not answer would be reported as unreachable after a while; a lift reports nothing.
   near(`ip neigh replace ${address} lladdr ${cardOf(far(`ip -br link show ${socket}`))} dev ${plug} nud permanent`)

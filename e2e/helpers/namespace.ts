@@ -10,6 +10,8 @@ import { availableParallelism } from 'node:os'
 const SETUP = [
   'ip link set lo up',
   'ip link add v0 type veth peer name v1',
+  // See far-network.ts: an address that comes late is a change of network.
+  'sysctl -qw net.ipv6.conf.v0.disable_ipv6=1 net.ipv6.conf.v1.disable_ipv6=1',
   'ip addr add 10.9.0.1/24 dev v0',
   'ip link set v0 up',
   'ip link set v1 up',

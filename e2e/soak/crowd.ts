@@ -53,6 +53,7 @@ export async function gatherCrowd(view: BridgeView, size: number): Promise<Crowd
   }
   const share = (total: number, index: number): number => Math.floor(total / count) + (index < total % count ? 1 : 0)
   let turn = 0
+  let leaving: Promise<unknown> = Promise.resolve()
   const next = (): Asked => children[turn++ % count] as Asked
 
   return {
@@ -63,16 +64,23 @@ export async function gatherCrowd(view: BridgeView, size: number): Promise<Crowd
     },
     async churn(changing) {
       const child = next()
-      const { peers } = await child.ask({ do: 'leave', count: changing }, 'left', ANSWER_MS)
-      for (const peer of peers as string[]) here.delete(peer)
-      await joinAt(child, (peers as string[]).length)
+      const left = child.ask({ do: 'leave', count: changing }, 'left', ANSWER_MS).then(({ peers }) => {
+        for (const peer of peers as string[]) here.delete(peer)
+        return (peers as string[]).length
+      })
+      leaving = left.catch(() => undefined)
+      await joinAt(child, await left)
     },
     async echo() {
-      const peers = [...here]
-      const to = peers[Math.floor(Math.random() * peers.length)]
-      const { ms, error } = await next().ask({ do: 'echo', to }, 'echoed', ANSWER_MS)
-      if (typeof ms !== 'number') throw new Error(String(error))
-      return ms
+      for (;;) {
+        const peers = [...here]
+        const to = peers[Math.floor(Math.random() * peers.length)] ?? ''
+        const { ms, error } = await next().ask({ do: 'echo', to }, 'echoed', ANSWER_MS)
+        if (typeof ms === 'number') return ms
+        // Whoever was leaving just then could not be reached, and rightly so: somebody else can.
+        await leaving
+        if (here.has(to)) throw new Error(String(error))
+      }
     },
     async lists() {
       const answers = await Promise.all(children.map((child) => child.ask({ do: 'lists' }, 'lists', ANSWER_MS)))

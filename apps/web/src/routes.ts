@@ -1,4 +1,5 @@
 /** Every route of the app, in one file. What the first screen does not need is loaded when it is first opened. */
+import { loadChunk } from '@footbridge/client/chunk'
 import { createRouter } from 'sv-router'
 import type { Ways } from './lib/state/context.ts'
 import NobodyChosen from './routes/NobodyChosen.svelte'
@@ -10,16 +11,16 @@ const router = createRouter({
   '/': NobodyChosen,
   '/people': {
     '/': NobodyChosen,
-    '/:peer': () => import('./routes/Conversation.svelte'),
+    '/:peer': () => loadChunk(() => import('./routes/Conversation.svelte')),
     layout: People,
   },
   '/rooms': {
-    '/': () => import('./routes/NoRoomChosen.svelte'),
-    '/:room': () => import('./routes/Room.svelte'),
-    layout: () => import('./routes/Rooms.svelte'),
+    '/': () => loadChunk(() => import('./routes/NoRoomChosen.svelte')),
+    '/:room': () => loadChunk(() => import('./routes/Room.svelte')),
+    layout: () => loadChunk(() => import('./routes/Rooms.svelte')),
   },
-  '/network': () => import('./routes/Network.svelte'),
-  '/settings': () => import('./routes/Settings.svelte'),
+  '/network': () => loadChunk(() => import('./routes/Network.svelte')),
+  '/settings': () => loadChunk(() => import('./routes/Settings.svelte')),
   '*': NotFound,
   layout: Shell,
   hooks: {

@@ -23,6 +23,8 @@ const MEASURE_EVERY_MS = 15_000
 /** After a wake from sleep: what the machine had taken in before it slept. */
 const STALE_NEWS_MS = 5_000
 const MIN_RESERVATION_MS = 60_000
+/** Before a login is tried once more: the moment that a change of network takes. */
+const TORN_REQUEST_MS = 500
 
 /** What the way to the bridge takes of what is kept. */
 export interface BridgeLinkKept extends Pick<
@@ -206,7 +208,13 @@ export function createBridgeLink(parts: BridgeLinkParts): BridgeLink {
       async login(kind, signal) {
         // Alongside: the link needs no session.
         void hops.prepare().catch(() => undefined)
-        const answer = await login(kind, signal)
+        const answer = await login(kind, signal).catch(async (error: unknown) => {
+          // A network that changes under a request tears it; whoever waits for the answer should not have to ask again.
+          if (kind !== 'given' || !isFootbridgeError(error, 'unreachable')) throw error
+          await new Promise((resolve) => setTimeout(resolve, TORN_REQUEST_MS))
+          signal.throwIfAborted()
+          return login(kind, signal)
+        })
         logins.set(answer, now())
         return answer
       },

@@ -8,6 +8,7 @@ import { parseLogin } from '@footbridge/shared/bridge-token'
 import type { ConnectionState, Findable, FileOffer, Footbridge, Identity, Profile, TabRole } from './api.ts'
 import { createTransfers, initialTransfer } from './blobs/transfers.ts'
 import { browserDevice, createCheckUp } from './check-up/runner.ts'
+import { loadChunk } from './chunk.ts'
 import { createConversations } from './conversations.ts'
 import { createImports } from './imports.ts'
 import type { Kept } from './kept.ts'
@@ -78,7 +79,7 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
   }
 
   const imports = createImports(async (file: File, work): Promise<FileOffer> => {
-    const { importFile } = await import('./blobs/import.ts')
+    const { importFile } = await loadChunk(() => import('./blobs/import.ts'))
     const offer = await importFile(file, { store: blobs, now, ...work })
     transfers.report(offer.cid, { ...initialTransfer(offer.cid, offer.size), state: 'complete', bytesDone: offer.size })
     tabs.tell({ kind: 'blobs' })
@@ -143,7 +144,7 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
   })
 
   const startNetwork = (): Promise<Network> => {
-    network ??= import('./network.ts').then(async ({ createNetwork }) => {
+    network ??= loadChunk(() => import('./network.ts')).then(async ({ createNetwork }) => {
       const made = await createNetwork({
         kept,
         bridgeUrl,
@@ -227,8 +228,8 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
       ;(await network)?.blobsChanged()
     },
     async importIdentity(exported, passphrase) {
-      const { openIdentity } = await import('./identity-export.ts')
-      const { decodePrivateKey, peerOf } = await import('./identity.ts')
+      const { openIdentity } = await loadChunk(() => import('./identity-export.ts'))
+      const { decodePrivateKey, peerOf } = await loadChunk(() => import('./identity.ts'))
       const opened = await openIdentity(exported, passphrase)
       if (peerOf(decodePrivateKey(opened.privateKey)) !== opened.peer)
         throw new FootbridgeError('bad_request', 'the key in the file is not that of its name')
@@ -466,7 +467,7 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
     return {
       peer: record.peer,
       async exportWith(passphrase) {
-        const { exportIdentity } = await import('./identity-export.ts')
+        const { exportIdentity } = await loadChunk(() => import('./identity-export.ts'))
         return exportIdentity(record, passphrase)
       },
     }

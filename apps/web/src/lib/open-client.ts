@@ -1,5 +1,6 @@
 /** Opens the SDK in a chunk of its own after the first paint; in a dev build `?fake` opens the stand-in of lib/fake instead. */
 import type { Footbridge } from '@footbridge/client/api'
+import { loadChunk } from '@footbridge/client/chunk'
 
 export async function openClient(page: Pick<Location, 'search'>): Promise<Footbridge> {
   if (import.meta.env.DEV) {
@@ -9,7 +10,7 @@ export async function openClient(page: Pick<Location, 'search'>): Promise<Footbr
       return createFakeFootbridge(scenario)
     }
   }
-  const { openFootbridge } = await import('@footbridge/client/open')
+  const { openFootbridge } = await loadChunk(() => import('@footbridge/client/open'))
   // No bridge is named: it is this page's, or the one that a login link names.
   return openFootbridge()
 }

@@ -4,6 +4,7 @@
  */
 import { CID } from 'multiformats/cid'
 import { FootbridgeError } from '@footbridge/shared/errors'
+import { loadChunk } from '../chunk.ts'
 import { BLOCKS_PER_TRANSACTION, type BlobStore } from '../store/blobs.ts'
 import type { BlobRecord, Leaf } from '../store/database.ts'
 import type { BlockPool } from './block-pool.ts'
@@ -75,7 +76,7 @@ export async function fetchBlob(record: BlobRecord, { store, pool, signal, onPro
 }
 
 async function discover(record: BlobRecord, store: BlobStore, pool: BlockPool): Promise<readonly Leaf[]> {
-  const { readDag } = await import('./dag.ts')
+  const { readDag } = await loadChunk(() => import('./dag.ts'))
   const block = async (cid: CID): Promise<Uint8Array> => {
     const kept = await store.block(cid.toString())
     if (kept) return new Uint8Array(await kept.arrayBuffer())

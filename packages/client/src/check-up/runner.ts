@@ -4,6 +4,7 @@
  */
 import type { SessionAnswer } from '@footbridge/shared/login'
 import type { ConnectionState, Peer, Readable } from '../api.ts'
+import { loadChunk } from '../chunk.ts'
 import { writable } from '../observable.ts'
 import type { CheckName, Checks, CheckUp, CheckUpRunner, Link, Unknown } from './facts.ts'
 import { judge } from './judge.ts'
@@ -58,7 +59,7 @@ export function createCheckUp(parts: RunnerParts): CheckUpRunner {
       const bridgeUrl = parts.bridgeUrl()
       const live = connection.get()
       const session = live.state === 'online' ? live.session : await parts.keptSession(bridgeUrl).catch(() => undefined)
-      const { runChecks } = parts.probes ?? (await import('./run.ts'))
+      const { runChecks } = parts.probes ?? (await loadChunk(() => import('./run.ts')))
       await runChecks({ ...parts, bridgeUrl, session, peers: parts.peers.get(), device: parts.device(), tell, signal: stop.signal })
     }
     // The chunk that did not load, without a network and before the app is kept here: nothing was found out.
