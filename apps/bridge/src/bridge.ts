@@ -172,7 +172,7 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
     })
     const metrics = createMetrics({ dataDir: config.dataDir, clock, ...(processMetrics && { registry: processMetrics }) })
     const nodeMetrics = createNodeMetrics((id) => registry.get(id) !== undefined)
-    const listenMetrics = createListenMetrics(['relay_listen_events_total'])
+    const listenMetrics = createListenMetrics(['relay_listen_events_total', 'rendezvous_listen_events_total'])
     const limitsMet = limitTally()
     const httpAnswers = httpTally()
     metrics.add([
@@ -272,6 +272,7 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
     })
     const presence = createPresence({ node, registry, clock })
     const network = createNetwork({ node, registry, kademlia, config, storage, addresses, log, clock, randomBytes })
+    metrics.add(network.metrics)
     const sightings = createSightings({ randomBytes, addressOf })
     const app = createApp({
       listener: webSockets,

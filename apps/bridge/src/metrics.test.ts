@@ -54,11 +54,13 @@ it('count sessions, reservations, circuits, bytes, refusals, first hops and answ
     'relay_circuits_total{result="denied",status="NO_RESERVATION"}': 1,
     footbridge_relay_reservations: 1,
     footbridge_relay_circuits: 1,
+    'rendezvous_discover_total{result="served"}': 0,
+    'rendezvous_registrations_total{result="rejected"}': 0,
     'footbridge_first_hops_total{transport="websocket"}': 1,
     'footbridge_connections_opened_total{transport="websocket",direction="inbound"}': 1,
     'footbridge_http_answers_total{route="/api/v1/sessions",method="POST",status="201"}': 1,
   })
-  expect(metrics.get('relay_listen_events_total')).toBeGreaterThan(0)
+  for (const name of ['relay_listen_events_total', 'rendezvous_listen_events_total']) expect(metrics.get(name)).toBeGreaterThan(0)
   expect(metrics.get('footbridge_connections_opened_total{transport="tcp",direction="inbound"}')).toBeGreaterThanOrEqual(2)
   expect([...metrics.keys()]).toContainEqual(expect.stringMatching(/^libp2p_connection_manager_connections\{/))
 

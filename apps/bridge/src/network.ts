@@ -4,6 +4,7 @@
  * Not here: the transports and protocols of the node itself (node/create-node.ts), and who may be dialled (node/dial-policy.ts).
  */
 import { UC_DISCOVERY_TOPIC } from '@footbridge/protocols/uc-discovery/peer-record'
+import { createRendezvousServer } from '@footbridge/protocols/rendezvous/rendezvous-server'
 import { MAX_ANNOUNCED_ADDRESSES } from '@footbridge/shared/limits'
 import type { Storage } from '@footbridge/storage/ports'
 import multicastDns from 'multicast-dns'
@@ -11,12 +12,17 @@ import multicastDns from 'multicast-dns'
 import { createAnnounce } from './announce/announce.ts'
 import type { KademliaPlace } from './announce/kademlia-place.ts'
 import { createMdnsPlace } from './announce/mdns-place.ts'
+import { createRendezvousPlace } from './announce/rendezvous-place.ts'
 import type { Config } from './config.ts'
 import { createGossip } from './gossip/gossip.ts'
+import { MAX_REGISTRATIONS, MAX_REGISTRATIONS_PER_NAMESPACE, MAX_REGISTRATIONS_PER_NETWORK, MAX_STRANGERS_REGISTRATIONS } from './limits.ts'
 import type { Addresses } from './node/addresses.ts'
 import type { BridgeNode } from './node/create-node.ts'
 import type { Registry } from './peers/registry.ts'
+import { networkOf } from './relay/scopes.ts'
 import type { Log } from './telemetry/log.ts'
+import type { MetricFamily } from './telemetry/metrics.ts'
+import { rendezvousMetrics } from './telemetry/rendezvous-metrics.ts'
 
 export interface NetworkParts {
   /** Made, and not started yet when the network is made. */
@@ -36,6 +42,8 @@ export interface NetworkParts {
 }
 
 export interface Network {
+  /** What it counts. */
+  readonly metrics: readonly MetricFamily[]
   /** Once, after the node has started. */
   start(): Promise<void>
   /** Idempotent. */
@@ -47,6 +55,23 @@ export function createNetwork(parts: NetworkParts): Network {
   /** What has been started, to be stopped in reverse. */
   const stack: (() => Promise<void> | void)[] = []
 
+  const rendezvous = createRendezvousServer({
+    policy: {
+      scopesOf(_peer, remoteAddr) {
+        const of = networkOf({ remoteAddr })
+        const strangers = { name: 'strangers', maxRegistrations: MAX_STRANGERS_REGISTRATIONS }
+        return of === undefined ? [strangers] : [strangers, { name: `network ${of}`, maxRegistrations: MAX_REGISTRATIONS_PER_NETWORK }]
+      },
+    },
+    limits: { perNamespace: MAX_REGISTRATIONS_PER_NAMESPACE, total: MAX_REGISTRATIONS },
+    clock,
+    randomBytes,
+  })
+  const meeting = createRendezvousPlace({
+    namespaces: () => config.rendezvousNamespaces,
+    registrar: rendezvous,
+    onError: (error) => log.warn({ err: error }, 'virtual peers could not be registered again'),
+  })
   const mdns = createMdnsPlace({
     tags: () => (config.mdns ? config.mdnsTags : []),
     open: () => multicastDns(),
@@ -59,7 +84,7 @@ export function createNetwork(parts: NetworkParts): Network {
   const announce = createAnnounce({
     node,
     registry,
-    places: [kademlia, mdns],
+    places: [meeting, kademlia, mdns],
     topics: () => [UC_DISCOVERY_TOPIC],
     ownCircuits: () =>
       addresses
@@ -77,13 +102,20 @@ export function createNetwork(parts: NetworkParts): Network {
   const gossip = createGossip({ pubsub: node.services.pubsub, node, registry, configured: config.gossipTopics, clock })
 
   return {
+    metrics: rendezvousMetrics(rendezvous),
     async start() {
       // Whole, with the peer's id, so that they can be given to another program as they are.
       log.info({ addresses: node.getMultiaddrs().map(String) }, 'listening')
       gossip.start()
       stack.push(() => gossip.stop())
+      stack.push(() => rendezvous.stop(node))
+      await rendezvous.start(node)
+      meeting.start()
+      stack.push(() => meeting.stop())
       mdns.start()
       stack.push(() => mdns.stop())
+      // What a session registered itself, over its own connection, goes with it too.
+      stack.push(registry.subscribe(({ peer, after }) => after.state === 'ended' && rendezvous.drop(peer)))
       await announce.start()
       node.addEventListener('self:peer:update', onOwnAddresses)
       stack.push(

@@ -25,15 +25,7 @@ export function createRendezvousRole(config: RoleConfig, parts: RoleParts): Role
     {
       name: 'rendezvous',
       services: () => ({}),
-      families: () => [
-        ...rendezvousMetrics(() => server.totals()),
-        {
-          name: 'footbridge_rendezvous_registrations',
-          type: 'gauge',
-          help: 'Registrations that there are now',
-          read: () => [{ value: server.size() }],
-        },
-      ],
+      families: () => rendezvousMetrics(server),
       start: (node) => server.start(node),
       stop: (node) => server.stop(node),
     },

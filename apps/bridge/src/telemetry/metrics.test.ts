@@ -80,7 +80,12 @@ it('libp2p counts into the same text, and wraps neither connections nor streams'
 
 it('a rendezvous server’s numbers have the names that are known', async () => {
   const { metrics } = open()
-  metrics.add(rendezvousMetrics(() => ({ served: 1, notServed: 2, registered: 3, rejected: 4, unregistered: 5, expired: 6 })))
+  metrics.add(
+    rendezvousMetrics({
+      totals: () => ({ served: 1, notServed: 2, registered: 3, rejected: 4, unregistered: 5, expired: 6 }),
+      size: () => 7,
+    }),
+  )
   const text = await metrics.read()
   for (const line of [
     'rendezvous_discover_total{result="served"} 1',
@@ -89,6 +94,7 @@ it('a rendezvous server’s numbers have the names that are known', async () => 
     'rendezvous_registrations_total{result="rejected"} 4',
     'rendezvous_registrations_total{result="unregistered"} 5',
     'rendezvous_registrations_total{result="expired"} 6',
+    'footbridge_rendezvous_registrations 7',
   ])
     expect(text).toContain(`${line}\n`)
 })
