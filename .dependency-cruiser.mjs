@@ -3,7 +3,7 @@
  */
 const test = '\\.test\\.ts$'
 /** Folders of apps/bridge/src that are one feature each: they meet in bridge.ts, never in each other. */
-const features = 'presence|control|stun|turn|mailbox|blobs|discovery|announce|gossip|sites|hosted|admin'
+const features = 'presence|control|stun|turn|mailbox|blobs|discovery|rendezvous|announce|gossip|sites|hosted|admin'
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {

@@ -199,6 +199,8 @@ export const ANNOUNCED_RENDEZVOUS_TTL_MS = 10 * MINUTE
  * are not among them, so that strangers cannot keep them out.
  */
 export const MAX_STRANGERS_REGISTRATIONS = 5_000
+/** Registrations that the sessions of one token make themselves: those of its announced peers, in as many namespaces as an operator may name. */
+export const MAX_REGISTRATIONS_PER_TOKEN = MAX_ANNOUNCED_PEERS_PER_TOKEN * MAX_RENDEZVOUS_NAMESPACES
 /** Above strangers and every virtual peer in one namespace, and in as many as an operator names for a full bridge: two records each, shared by its namespaces. */
 export const MAX_REGISTRATIONS_PER_NAMESPACE = 15_000
 export const MAX_REGISTRATIONS = 90_000

@@ -4,7 +4,6 @@
  * Not here: the transports and protocols of the node itself (node/create-node.ts), and who may be dialled (node/dial-policy.ts).
  */
 import { UC_DISCOVERY_TOPIC } from '@footbridge/protocols/uc-discovery/peer-record'
-import { createRendezvousServer } from '@footbridge/protocols/rendezvous/rendezvous-server'
 import { MAX_ANNOUNCED_ADDRESSES } from '@footbridge/shared/limits'
 import type { Storage } from '@footbridge/storage/ports'
 import multicastDns from 'multicast-dns'
@@ -15,11 +14,11 @@ import { createMdnsPlace } from './announce/mdns-place.ts'
 import { createRendezvousPlace } from './announce/rendezvous-place.ts'
 import type { Config } from './config.ts'
 import { createGossip } from './gossip/gossip.ts'
-import { MAX_REGISTRATIONS, MAX_REGISTRATIONS_PER_NAMESPACE, MAX_REGISTRATIONS_PER_NETWORK, MAX_STRANGERS_REGISTRATIONS } from './limits.ts'
 import type { Addresses } from './node/addresses.ts'
 import type { BridgeNode } from './node/create-node.ts'
 import type { Registry } from './peers/registry.ts'
 import { networkOf } from './relay/scopes.ts'
+import { createRendezvous } from './rendezvous/rendezvous.ts'
 import type { Log } from './telemetry/log.ts'
 import type { MetricFamily } from './telemetry/metrics.ts'
 import { rendezvousMetrics } from './telemetry/rendezvous-metrics.ts'
@@ -55,18 +54,7 @@ export function createNetwork(parts: NetworkParts): Network {
   /** What has been started, to be stopped in reverse. */
   const stack: (() => Promise<void> | void)[] = []
 
-  const rendezvous = createRendezvousServer({
-    policy: {
-      scopesOf(_peer, remoteAddr) {
-        const of = networkOf({ remoteAddr })
-        const strangers = { name: 'strangers', maxRegistrations: MAX_STRANGERS_REGISTRATIONS }
-        return of === undefined ? [strangers] : [strangers, { name: `network ${of}`, maxRegistrations: MAX_REGISTRATIONS_PER_NETWORK }]
-      },
-    },
-    limits: { perNamespace: MAX_REGISTRATIONS_PER_NAMESPACE, total: MAX_REGISTRATIONS },
-    clock,
-    randomBytes,
-  })
+  const rendezvous = createRendezvous({ node, registry, bridgePeer: node.peerId.toString(), networkOf, clock, randomBytes })
   const meeting = createRendezvousPlace({
     namespaces: () => config.rendezvousNamespaces,
     registrar: rendezvous,
@@ -108,14 +96,12 @@ export function createNetwork(parts: NetworkParts): Network {
       log.info({ addresses: node.getMultiaddrs().map(String) }, 'listening')
       gossip.start()
       stack.push(() => gossip.stop())
-      stack.push(() => rendezvous.stop(node))
-      await rendezvous.start(node)
+      stack.push(() => rendezvous.stop())
+      await rendezvous.start()
       meeting.start()
       stack.push(() => meeting.stop())
       mdns.start()
       stack.push(() => mdns.stop())
-      // What a session registered itself, over its own connection, goes with it too.
-      stack.push(registry.subscribe(({ peer, after }) => after.state === 'ended' && rendezvous.drop(peer)))
       await announce.start()
       node.addEventListener('self:peer:update', onOwnAddresses)
       stack.push(

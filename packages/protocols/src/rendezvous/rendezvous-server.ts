@@ -66,7 +66,7 @@ export interface RendezvousPolicy {
   /** Why a record of these addresses is not taken, in words; undefined takes it. A record is signed, so nothing can be left out of it. */
   refusalOf?(peer: PeerId, addresses: readonly Multiaddr[]): string | undefined
   /** The only form of record that this peer can read, where something is known of it. */
-  formOf?(peer: PeerId): RecordForm | undefined
+  formOf?(peer: PeerId): Promise<RecordForm | undefined> | RecordForm | undefined
 }
 
 export interface RendezvousServerOptions {
@@ -195,7 +195,7 @@ export function createRendezvousServer(options: RendezvousServerOptions): Rendez
         after,
         limit: limit === 0 ? MAX_ANSWER_REGISTRATIONS : Math.min(limit, MAX_ANSWER_REGISTRATIONS),
         maxBytes: MAX_ANSWER_BYTES - ANSWER_HEAD_BYTES,
-        form: policy.formOf?.(remotePeer) ?? onlyLegacy(book.formOf(remotePeer.toString())),
+        form: (await policy.formOf?.(remotePeer)) ?? onlyLegacy(book.formOf(remotePeer.toString())),
       },
       clock(),
     )

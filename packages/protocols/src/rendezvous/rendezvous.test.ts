@@ -37,7 +37,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await server?.stop(point)
   server = undefined
-  await Promise.all([point, ...peers.map(({ node }) => node)].map((node) => node.stop()))
+  for (const node of [point, ...peers.map((peer) => peer.node)]) await node.stop()
 })
 
 function createNode(privateKey: Ed25519PrivateKey, listens: boolean): Promise<Libp2p> {
@@ -108,16 +108,16 @@ describe('a client and a point', () => {
   })
 
   test('S3: who unregisters is not discovered any more, from one namespace or from all', async () => {
-    const { totals } = await startServer()
+    const running = await startServer()
     const [alice, bob] = [await createPeer(), await createPeer()]
     for (const namespace of ['a', 'b', 'c']) await alice.client.register(at(), namespace)
     await alice.client.unregister(at(), 'a')
     await alice.client.unregister(at(), 'unknown')
-    await expect.poll(() => totals().unregistered).toBe(1)
+    await expect.poll(() => running.totals().unregistered).toBe(1)
     expect((await bob.client.discover(at())).found.map(({ namespace }) => namespace)).toEqual(['b', 'c'])
     await raw(alice, [{ type: 'unregister', namespace: undefined }])
     expect((await bob.client.discover(at())).found).toEqual([])
-    expect(totals()).toMatchObject({ registered: 3, unregistered: 3, served: 2, notServed: 0 })
+    expect(running.totals()).toMatchObject({ registered: 3, unregistered: 3, served: 2, notServed: 0 })
   })
 
   test('S4: both forms of record are taken and given back byte for byte', async () => {
@@ -255,12 +255,12 @@ describe('a client and a point', () => {
   })
 
   test('S10: answers stay below a megabyte, and the cookie brings the rest', async () => {
-    const { register } = await startServer({ limits: { perNamespace: 500 } })
+    const running = await startServer({ limits: { perNamespace: 500 } })
     const long = Array.from({ length: 80 }, (_, index) => multiaddr(`/dns4/${'x'.repeat(60)}.example/tcp/${4000 + index}`))
     for (let index = 0; index < 200; index++) {
       const key = await generateKeyPair('Ed25519')
       const { envelope } = await signRecords(key, long, 1n)
-      expect(register({ peer: `peer-${index}`, namespace: 'meadow', ttlSeconds: 600, standard: envelope })).toBe(true)
+      expect(running.register({ peer: `peer-${index}`, namespace: 'meadow', ttlSeconds: 600, standard: envelope })).toBe(true)
     }
     const alice = await createPeer()
     const first = await alice.client.discover(at(), { namespace: 'meadow' })
@@ -293,7 +293,7 @@ describe('a client and a point', () => {
 
   test('S12: a registration ends at its time, is dropped with its peer, and the timer is one', async () => {
     const scheduled: { readonly run: () => void; readonly ms: number }[] = []
-    const { totals, size, drop } = await startServer({
+    const book = await startServer({
       schedule: (run, ms) => {
         scheduled.push({ run, ms })
         return () => undefined
@@ -305,9 +305,9 @@ describe('a client and a point', () => {
     expect(scheduled.map(({ ms }) => ms)).toEqual([600_000, 300_000])
     now += 300_000
     scheduled.at(-1)?.run()
-    expect([size(), totals().expired]).toEqual([1, 1])
-    drop(alice.node.peerId.toString())
-    expect([size(), totals().unregistered]).toEqual([0, 1])
+    expect([book.size(), book.totals().expired]).toEqual([1, 1])
+    book.drop(alice.node.peerId.toString())
+    expect([book.size(), book.totals().unregistered]).toEqual([0, 1])
   })
 })
 
