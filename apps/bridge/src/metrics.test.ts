@@ -1,4 +1,5 @@
 /** The metrics of a whole bridge after real traffic, read as Prometheus reads them. */
+import { readFileSync } from 'node:fs'
 import { multiaddr } from '@multiformats/multiaddr'
 import { afterEach, expect, it, vi } from 'vitest'
 import { createBench, type TestBridge } from './test-bridge.ts'
@@ -63,6 +64,10 @@ it('count sessions, reservations, circuits, bytes, refusals, first hops and answ
   for (const name of ['relay_listen_events_total', 'rendezvous_listen_events_total']) expect(metrics.get(name)).toBeGreaterThan(0)
   expect(metrics.get('footbridge_connections_opened_total{transport="tcp",direction="inbound"}')).toBeGreaterThanOrEqual(2)
   expect([...metrics.keys()]).toContainEqual(expect.stringMatching(/^libp2p_connection_manager_connections\{/))
+
+  const manual = readFileSync(new URL('../../../docs/running.md', import.meta.url), 'utf8')
+  const ours = [...metrics.keys()].map((key) => key.split('{')[0]!).filter((name) => /^(footbridge|relay|rendezvous)_/.test(name))
+  for (const name of new Set(ours)) if (name !== 'footbridge_info') expect(manual).toContain(`\`${name}\``)
 
   const secrets = [alice.peerId, bob.peerId, charlie.peerId, bridge.peer, bridge.token].map(String)
   const series = [...metrics.keys()].join('\n')

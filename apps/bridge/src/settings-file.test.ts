@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -68,6 +68,12 @@ it('values are what TOML has: texts, numbers, switches, lists', () => {
     trustedProxies: ['127.0.0.1', '10.0.0.0/8'],
     announceAddrs: ['/dns4/bridge.example/tcp/8081', '/dns4/bridge.example/tcp/443/tls/ws'],
   })
+})
+
+it('the example in docs/running.md is one', () => {
+  const text = readFileSync(new URL('../../../docs/running.md', import.meta.url), 'utf8')
+  const [example = ''] = /^ {4}# \/etc\/footbridge\/footbridge\.toml\n(?: {4}.*\n)+/m.exec(text) ?? []
+  expect(read(example)).toMatchObject({ port: 443, guests: true, metrics: ['127.0.0.1', '198.51.100.7'] })
 })
 
 describe('a file that cannot be used is told in one line', () => {

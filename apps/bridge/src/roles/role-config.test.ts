@@ -59,6 +59,8 @@ it('a relay for listed peers cuts no circuit of theirs, unless it is told to', (
 it('flags win over variables, and addresses over the port', () => {
   expect(readRelayConfig({ port: '1' }, { FOOTBRIDGE_PORT: '2' }).port).toBe(1)
   expect(readRelayConfig({}, { FOOTBRIDGE_P2P_PORT: '7', FOOTBRIDGE_HOST: '::' }).listenAddrs).toEqual([
+    '/ip4/0.0.0.0/tcp/7',
+    '/ip4/0.0.0.0/udp/7/quic-v1',
     '/ip6/::/tcp/7',
     '/ip6/::/udp/7/quic-v1',
   ])

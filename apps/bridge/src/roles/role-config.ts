@@ -211,8 +211,8 @@ function readShared(table: Shared, flags: FlagsOf<Shared>, env: Environment, fil
 }
 
 function defaultAddresses(host: string, port: number): string[] {
-  const ip = host.includes(':') ? 'ip6' : 'ip4'
-  return [`/${ip}/${host}/tcp/${port}`, `/${ip}/${host}/udp/${port}/quic-v1`]
+  const bases = host === '::' ? ['/ip4/0.0.0.0', '/ip6/::'] : [`/${host.includes(':') ? 'ip6' : 'ip4'}/${host}`]
+  return bases.flatMap((base) => [`${base}/tcp/${port}`, `${base}/udp/${port}/quic-v1`])
 }
 
 function variablesOf(table: SettingTable): Set<string> {
