@@ -180,7 +180,7 @@ export class App {
     return await (await download).path()
   }
 
-  async go(where: 'people' | 'network' | 'settings'): Promise<void> {
+  async go(where: 'people' | 'rooms' | 'network' | 'settings'): Promise<void> {
     await this.page
       .getByRole('navigation')
       .getByRole('link', { name: words(`nav_${where}`) })
