@@ -11,11 +11,12 @@ import { lpStream } from '@libp2p/utils'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { ConnectOptions, NetworkClient, ProgramEvent } from '@footbridge/client/programs/api'
 import { connect } from '@footbridge/client/programs/connect'
 import { memoryStorage } from '@footbridge/client/programs/storage'
 import { Child } from '../helpers/child.ts'
+import { createToken } from '../helpers/cli.ts'
 import { startBridge, type Bridge } from '../helpers/start-bridge.ts'
 
 const ECHO = '/echo/1.0.0'
@@ -28,7 +29,8 @@ const stops: (() => Promise<unknown>)[] = []
 
 beforeAll(async () => {
   bridge = await startBridge()
-  link = await vi.waitUntil(() => bridge.loginLink, PATIENT)
+  // Each program here that brings no key is another device.
+  link = (await createToken(bridge, 'programs', ['--devices', 'none'])).link
 }, 60_000)
 afterAll(() => bridge.remove())
 afterEach(async () => {
@@ -187,6 +189,27 @@ test('a program is the same peer again by its storage, or by the key that it bri
   await expect(connect({ token: link, identity: new Uint8Array(8) })).rejects.toMatchObject({ code: 'bad_request' })
   await expect(connect({ bridge: bridge.origin })).rejects.toMatchObject({ code: 'device_unknown' })
   await expect(connect({ bridge: bridge.origin, token: 'fb1_wrong' })).rejects.toMatchObject({ code: 'token_unknown' })
+})
+
+test('a program whose bridge restarts comes back by itself, says so, and its topics go on', { timeout: 90_000 }, async () => {
+  const alice = await join()
+  const bob = await join()
+  await alice.subscribe('quay')
+  await bob.subscribe('quay')
+  await expect.poll(() => [alice.meshPeerCount('quay'), bob.meshPeerCount('quay')], PATIENT).toEqual([1, 1])
+  const events = gather(alice)
+  const reservations = (): number => events.filter((event) => event.type === 'listeningOn').length
+  const before = reservations()
+  await bridge.restart()
+  await expect.poll(reservations, PATIENT).toBeGreaterThan(before)
+  await expect.poll(() => bob.connection.get().state, PATIENT).toBe('online')
+  const isHeard = (): boolean => events.some((event) => event.type === 'message' && text(event.message.data) === 'still here')
+  await expect
+    .poll(async () => {
+      await bob.publish('quay', bytes('still here')).catch(() => undefined)
+      return isHeard()
+    }, PATIENT)
+    .toBe(true)
 })
 
 test('the example answers a stream of a stock peer', { timeout: 60_000 }, async () => {

@@ -23,7 +23,7 @@ export interface ConnectOptions {
   readonly visibility?: Visibility
   /** The Ed25519 private key as libp2p's protobuf bytes. Default: the one in `storage`, or a new one that is put there. */
   readonly identity?: Uint8Array
-  /** Where the key and the enrolment are kept. Default: IndexedDB in a browser; in Node memory, so that each run is a new peer. */
+  /** Where the key and the enrolment are kept. Default: IndexedDB in a browser; in Node memory, where each run is a new peer, and one more of the devices that a token may enrol. */
   readonly storage?: ProgramStorage
   /** libp2p transports beside those of this runtime (WebSocket, HTTPS tunnel, circuits; WebTransport and WebRTC in browsers): in Node `tcp()`. */
   readonly transports?: readonly unknown[]

@@ -12,6 +12,7 @@ import type { LoginRequest } from '@footbridge/shared/login'
 import { DEFAULT_VISIBILITY } from '@footbridge/shared/wire/announce-frame'
 import type { ConnectionState, Findable, Profile } from '../api.ts'
 import { createBridgeLink, type BridgeLink } from '../bridge-link.ts'
+import { loadChunk } from '../chunk.ts'
 import { loadOrMakeKey } from '../identity.ts'
 import { createLog } from '../log.ts'
 import { createNode, isCircuit, isWebRtc } from '../node/create-node.ts'
@@ -273,7 +274,8 @@ function readCredential({ bridge, token, guest = false }: ConnectOptions): {
 /** The runtime's: what a browser has says more than what it is called. */
 async function defaultStorage(): Promise<ProgramStorage> {
   if (typeof indexedDB === 'undefined') return memoryStorage()
-  return (await import('./indexed-storage.ts')).indexedStorage()
+  const { indexedStorage } = await loadChunk(() => import('./indexed-storage.ts'))
+  return indexedStorage()
 }
 
 /** A connection of its own, dialled by either side. One of WebRTC has to be proved, which is the paths' affair. */

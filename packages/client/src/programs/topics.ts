@@ -5,6 +5,7 @@
 import type { GossipSubComponents, GossipsubMessage, SubscriptionChangeData } from '@libp2p/gossipsub'
 import { FootbridgeError } from '@footbridge/shared/errors'
 import { utf8Encode } from '@footbridge/shared/text-codec'
+import { loadChunk } from '../chunk.ts'
 import type { Gossip } from '../node/gossip.ts'
 import type { NetworkClient, ProgramEvent } from './api.ts'
 import { MAX_PUBLISHED_BYTES, MAX_TOPIC_BYTES, MAX_TOPICS } from './limits.ts'
@@ -41,7 +42,7 @@ export function createTopics({ components, tell }: TopicsParts): Topics {
   }
 
   const make = async (): Promise<Gossip> => {
-    const { createGossip } = await import('../node/gossip.ts')
+    const { createGossip } = await loadChunk(() => import('../node/gossip.ts'))
     const made = createGossip(components)
     made.pubsub.addEventListener('gossipsub:message', onMessage)
     made.pubsub.addEventListener('subscription-change', onSubscriptions)
@@ -54,7 +55,7 @@ export function createTopics({ components, tell }: TopicsParts): Topics {
     if (stopped !== undefined) throw new FootbridgeError('aborted', 'the client is closed')
     if (loading === undefined) {
       loading = make()
-      // A chunk that did not load is asked for again with the next use.
+      // What did not load is asked for again with the next use.
       loading.catch(() => (loading = undefined))
     }
     return loading
