@@ -12,6 +12,11 @@ export interface Cell {
   run(scene: Scene): Promise<string>
 }
 
+/** Seen, and no fault of either end: the implementation lacks it. The sentence says how that was seen. */
+export class Lacks extends Error {
+  override readonly name = 'Lacks'
+}
+
 /** @throws in `sentence` unless it is so. */
 export function expect(isSo: boolean, sentence: string): asserts isSo {
   if (!isSo) throw new Error(sentence)

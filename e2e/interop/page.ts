@@ -3,12 +3,12 @@
  * around them, and the test protocol of README.md. `globalThis.interop` is what the cells call. Not here: the supervisor, conversations, files.
  */
 import { generateKeyPair } from '@libp2p/crypto/keys'
-import type { Connection } from '@libp2p/interface'
+import type { Connection, Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import type { Ping } from '@libp2p/ping'
 import { webRTC, webRTCDirect } from '@libp2p/webrtc'
 import { fetchBridge, logIn } from '@footbridge/client/login'
-import { createNode, type FootbridgeNode } from '@footbridge/client/node/create-node'
+import { createNode, isCircuit, type FootbridgeNode } from '@footbridge/client/node/create-node'
 import { createGossip, type Gossip } from '@footbridge/client/node/gossip'
 import { createAnnouncing } from '@footbridge/client/announcing'
 import { createLog } from '@footbridge/client/log'
@@ -17,6 +17,8 @@ import type { Findable } from '@footbridge/client/api'
 import type { SessionAnswer } from '@footbridge/shared/login'
 import { answerBulk, askBulk, BULK_PROTOCOL, type BulkOrder, type BulkResult } from './bulk.ts'
 
+/** Of go/main.go. */
+const ECHO_PROTOCOL = '/interop/echo/1.0.0'
 const LIMITED = { runOnLimitedConnection: true }
 const PATIENCE_MS = 60_000
 
@@ -41,6 +43,7 @@ async function arrive(token: string): Promise<{ peer: string; bridge: string }> 
   const transports = [webRTC({ rtcConfiguration: { iceServers: [] } }), webRTCDirect()]
   node = await createNode({ key, transports, listen: ['/webrtc'], now: () => performance.now() })
   await node.libp2p.handle(BULK_PROTOCOL, answerBulk, LIMITED)
+  await node.libp2p.handle(ECHO_PROTOCOL, echo, LIMITED)
   gossip = createGossip(node.components)
   await gossip.start()
   gossip.pubsub.addEventListener('message', ({ detail }) => {
@@ -66,17 +69,29 @@ async function arrive(token: string): Promise<{ peer: string; bridge: string }> 
 }
 
 /** At exactly this address. @returns the connection's remote address and what the peer says of itself. */
-async function dial(address: string): Promise<{ address: string; agent: string; rttMs: number }> {
+async function dial(address: string): Promise<{ address: string; agent: string; rttMs: number | undefined }> {
   const connection = await node.dial(address, AbortSignal.timeout(PATIENCE_MS))
   dialled.set(connection.remotePeer.toString(), connection)
   const { ping } = node.libp2p.services as unknown as { ping: Ping }
-  return { address: connection.remoteAddr.toString(), agent: await agentOf(connection), rttMs: await ping.ping(connection.remotePeer) }
+  // By yamux over a circuit: libp2p's ping would look for a connection that is not limited.
+  return {
+    address: connection.remoteAddr.toString(),
+    agent: await agentOf(connection),
+    rttMs: isCircuit(connection) ? await node.signs.ask(connection) : await ping.ping(connection.remotePeer),
+  }
+}
+
+/** Sends back what arrives; a few hundred kilobytes may wait. */
+function echo(stream: Stream): void {
+  stream.addEventListener('message', ({ data }) => void stream.send(data))
+  stream.addEventListener('end', () => void stream.close())
 }
 
 /** libp2p identifies whoever it is connected to. */
 async function agentOf({ remotePeer }: Connection): Promise<string> {
   for (const deadline = performance.now() + PATIENCE_MS; performance.now() < deadline;) {
-    const agent = (await node.libp2p.peerStore.get(remotePeer)).metadata.get('AgentVersion')
+    const known = await node.libp2p.peerStore.get(remotePeer).catch(() => undefined)
+    const agent = known?.metadata.get('AgentVersion')
     if (agent !== undefined) return new TextDecoder().decode(agent)
     await new Promise((resolve) => setTimeout(resolve, 25))
   }

@@ -10,7 +10,7 @@ import { pinnedEnv, root } from '../../scripts/steps.ts'
 import { ensureChromium } from '../helpers/chromium.ts'
 import { inNamespace } from '../helpers/namespace.ts'
 import { build, KINDS, type Kind, type Missing, type Program } from './builds.ts'
-import type { Cell } from './cell.ts'
+import { Lacks, type Cell } from './cell.ts'
 import { CELLS } from './cells.ts'
 import { createReport, type Result } from './report.ts'
 import { openStage, type Stage } from './scene.ts'
@@ -82,6 +82,7 @@ async function ask(stage: Stage, program: Program, cell: Cell): Promise<Result> 
     const words = await Promise.race([cell.run(scene), late])
     return { peer, cell: id, title, state: 'passed', words, ms: ms() }
   } catch (error) {
+    if (error instanceof Lacks) return { peer, cell: id, title, state: 'none', words: error.message, ms: ms() }
     return { peer, cell: id, title, state: 'failed', words: error instanceof Error ? error.message : String(error), ms: ms() }
   } finally {
     clearTimeout(timer)

@@ -55,6 +55,7 @@ const LISTEN: Readonly<Record<Transport, string>> = {
 }
 
 export interface Scene {
+  readonly program: Program
   readonly bridge: Bridge
   readonly bridgePeer: string
   /** The virtual peer in the browser. */
@@ -112,6 +113,7 @@ interface Parts {
 function createScene({ bridge, browser, code, page, virtual, bridgePeer, program }: Parts): Scene {
   const started: (() => Promise<unknown>)[] = []
   return {
+    program,
     bridge,
     bridgePeer,
     virtual,
@@ -192,7 +194,6 @@ async function bundle(): Promise<string> {
       write: false,
       target: 'es2023',
       lib: { entry: join(root, 'e2e/interop/page.ts'), formats: ['iife'], name: 'interopPage' },
-      rolldownOptions: { output: { inlineDynamicImports: true } },
     },
   })) as Rolldown.RolldownOutput[]
   const chunk = output[0]?.output[0]
