@@ -42,7 +42,12 @@ export interface Bench {
     env?: Readonly<Record<string, string>>,
   ) => Promise<TestBridge>
   /** The stack of a browser, logged in, with a reservation. `firstHop` dials another address than the one that the login gave. */
-  readonly startBrowser: (bridge: TestBridge, name: string, firstHop?: string) => Promise<{ node: Peer; session: SessionAnswer }>
+  readonly startBrowser: (
+    bridge: TestBridge,
+    name: string,
+    firstHop?: string,
+    key?: Ed25519PrivateKey,
+  ) => Promise<{ node: Peer; session: SessionAnswer }>
   readonly startNative: (listen?: readonly string[]) => Promise<Peer>
   readonly startNode: (options: object) => Promise<Peer>
   readonly end: () => Promise<void>
@@ -88,8 +93,8 @@ export function createBench(): Bench {
       if (first === undefined) throw new Error('a new bridge has no token')
       return { ...running, storage, token: first.token, stop: () => made.stop() }
     },
-    async startBrowser(bridge, name, firstHop) {
-      const privateKey = await generateKeyPair('Ed25519')
+    async startBrowser(bridge, name, firstHop, key) {
+      const privateKey = key ?? (await generateKeyPair('Ed25519'))
       const session = await login(bridge, privateKey, name)
       const listen = [firstHop, ...session.firstHops].flatMap((hop) => (hop === undefined ? [] : `${hop}/p2p-circuit`)).slice(0, 1)
       return { session, node: await startNode({ privateKey, addresses: { listen }, transports: [webSockets(), circuitRelayTransport()] }) }

@@ -46,8 +46,10 @@ export function createKademliaPlace({ protocols, bridgePeer, isSession, peerStor
     },
     answers: (mapper) => (info) => {
       const peer = info.id.toString()
-      const multiaddrs = announced.get(peer) ?? (isSession(peer) ? [] : info.multiaddrs.filter(isElsewhere))
-      return mapper({ ...info, multiaddrs: [...multiaddrs] })
+      const own = announced.get(peer)
+      // Past the DHT's mapper, which drops what is not public: these lead to the bridge that was asked, at addresses that it tells of itself.
+      if (own !== undefined) return { ...info, multiaddrs: [...own] }
+      return mapper({ ...info, multiaddrs: isSession(peer) ? [] : info.multiaddrs.filter(isElsewhere) })
     },
   }
 }
