@@ -40,12 +40,21 @@ const oneLine = (text: RegExp) => ({
 describe('what cannot work is told in one line, with exit code 1', () => {
   const file = join(folder, 'file')
   writeFileSync(file, '')
+  const misspelt = join(folder, 'misspelt.toml')
+  writeFileSync(misspelt, 'prot = 9000\n')
+  const unusable = join(folder, 'unusable.toml')
+  writeFileSync(unusable, 'port = "many"\n')
 
   it.each<[string, string[], Record<string, string>, RegExp]>([
     ['an unknown flag', ['--prot', '1'], {}, /unknown option '--prot' \(Did you mean --port\?\)/],
     ['an unknown command', ['tokens'], {}, /there is no such command/],
     ['an unknown variable', ['token', 'list', ...DATA], { FOOTBRIDGE_PROT: '1' }, /FOOTBRIDGE_PROT is not a setting/],
     ['a bad value', ['--port', 'x', ...DATA], {}, /--port "x" must be/],
+    ['a config file that is not there', ['--config', '/nope.toml'], {}, /--config \/nope\.toml cannot be read .there is no such file/],
+    ['a config file of a variable', ['token', 'list'], { FOOTBRIDGE_CONFIG: misspelt }, /prot is not a setting.* did you mean port\?/],
+    ['a config file whose value is bad, for any command', ['peers', '--config', unusable], {}, /unusable\.toml: port "many" must be/],
+    ['a flag of the bridge at a role', ['relay', '--guests'], {}, /unknown option '--guests'/],
+    ['a variable of the bridge at a role', ['rendezvous'], { FOOTBRIDGE_GUESTS: '1' }, /FOOTBRIDGE_GUESTS is not a setting/],
     ['a data folder that is a file', ['--data-dir', file], {}, /cannot write to the data folder .* --data-dir/],
     ['a certificate that is not there', ['--tls-cert', '/nope', '--tls-key', '/nope', ...DATA], {}, /--tls-cert .*no such file/],
     ['peers without a bridge', ['peers', ...DATA], {}, /no bridge is running/],
@@ -128,6 +137,18 @@ describe('the doctor without a bridge', () => {
       /Certificate\n {2}✗ files +\/nowhere or \/nowhere cannot be used: ENOENT.*\n +→ give PEM files that this user may read\n/,
     )
     expect(ill.out).toMatch(/\n[1-9] errors?, /)
+  })
+})
+
+describe('a config file', () => {
+  it('says where the data are and how links begin, to every command; flags win over it', { timeout: 30_000 }, async () => {
+    const file = join(folder, 'whole.toml')
+    writeFileSync(file, `data-dir = ${JSON.stringify(mkdtempSync(join(folder, 'config-')))}\npublic-url = "https://bridge.example"\n`)
+    const created = await footbridge(['token', 'create', '--label', 'Bob', '--config', file])
+    expect(created.out).toContain('https://bridge.example/#token=fb1_')
+    expect((await footbridge(['token', 'list', '--config', file])).out).toContain('Bob')
+    const elsewhere = ['--data-dir', mkdtempSync(join(folder, 'elsewhere-'))]
+    expect((await footbridge(['token', 'list', '--config', file, ...elsewhere])).out).not.toContain('Bob')
   })
 })
 
