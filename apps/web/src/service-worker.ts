@@ -7,7 +7,7 @@ import { cleanupOutdatedCaches, getCacheKeyForURL, matchPrecache, precache } fro
 
 declare const self: ServiceWorkerGlobalScope & { readonly __WB_MANIFEST: (string | { url: string; revision: string | null })[] }
 
-const BRIDGE_PATHS = /^\/(api|ws|ipfs|p|metrics|health)(\/|$)/
+const BRIDGE_PATHS = /^\/(api|ws|ipfs|p|metrics|healthz?|info)(\/|$)/
 
 cleanupOutdatedCaches()
 precache(self.__WB_MANIFEST)
