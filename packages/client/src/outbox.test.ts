@@ -232,3 +232,39 @@ test('a stopped outbox sends nothing', async () => {
   here.outbox.kick('bob')
   expect([here.opened, await here.status(sent.id)]).toEqual([[], 'waiting'])
 })
+
+test.each([
+  ['as is known of it', true],
+  ['as it has just said', false],
+])('a peer that speaks another protocol of messages, %s, is written to by that', async (_how, isKnown) => {
+  const alice = await device((peer) => outbox.kick(peer))
+  const sent: string[] = []
+  const asked: boolean[] = []
+  const unsupported = Object.assign(new Error('no'), { name: 'UnsupportedProtocolError' })
+  const outbox = createOutbox({
+    paths: { connection: async () => ({ newStream: () => Promise.reject(unsupported) }) as unknown as Connection, watch: () => undefined },
+    ...alice,
+    log: createLog(() => 0),
+    profile: () => ({ name: 'Alice', picture: undefined }),
+    async otherSender(_connection, refused) {
+      asked.push(refused)
+      if (!isKnown && !refused) return undefined
+      return {
+        open: true,
+        inFlight: 0,
+        profile: async () => undefined,
+        async send(frame, onWritten) {
+          onWritten()
+          if (frame.type === 'text') sent.push(frame.text)
+          return { kind: 'delivered' }
+        },
+        close: () => undefined,
+      }
+    },
+  })
+  outboxes.push(outbox)
+  const { id } = await alice.conversations.sendText('bob', 'hello')
+  await vi.waitFor(async () => expect((await alice.messages.get('bob', id))?.status).toBe('delivered'))
+  expect(sent).toEqual(['hello'])
+  expect(asked).toEqual(isKnown ? [false] : [false, true])
+})

@@ -33,9 +33,13 @@ interface Scene {
   /** What the next dial does. */
   dial: (address: string, signal: AbortSignal) => Promise<Connection>
   bridgeAddress: string | undefined
+  /** Where the peer says that it can be dialled. */
+  found: readonly string[]
   shown(): Path | undefined
   /** A connection that appears by itself. */
   open(kind: 'circuit' | 'webrtc', direction?: 'inbound' | 'outbound'): Fake
+  /** A connection at an address of the peer's own. */
+  openAt(address: string): Fake
   identify(): void
   /** What the peer store knows; empty before identify. */
   protocols: string[]
@@ -59,8 +63,7 @@ function scene({ own = lower, peer = higher, speaksWebRtc = true } = {}): Scene 
   const tell = (type: string, detail: unknown): void => void events.dispatchEvent(new CustomEvent(type, { detail }))
   const shown = new Map<string, Path>()
 
-  const make = (kind: 'circuit' | 'webrtc', direction: 'inbound' | 'outbound'): Fake => {
-    const address = `${BRIDGE}/p2p-circuit${kind === 'webrtc' ? '/webrtc' : ''}/p2p/${peer.toString()}`
+  const make = (address: string, direction: 'inbound' | 'outbound'): Fake => {
     const fake = {
       remotePeer: peer,
       remoteAddr: multiaddr(address),
@@ -92,9 +95,15 @@ function scene({ own = lower, peer = higher, speaksWebRtc = true } = {}): Scene 
     failures: new Map(),
     dial: () => Promise.reject(new Error('ICE failed')),
     bridgeAddress: BRIDGE,
+    found: [],
     shown: () => shown.get(peer.toString()),
     open(kind, direction = 'outbound') {
-      const connection = make(kind, direction)
+      const connection = make(`${BRIDGE}/p2p-circuit${kind === 'webrtc' ? '/webrtc' : ''}/p2p/${peer.toString()}`, direction)
+      tell('connection:open', connection)
+      return connection
+    },
+    openAt(address) {
+      const connection = make(address, 'outbound')
       tell('connection:open', connection)
       return connection
     },
@@ -135,6 +144,7 @@ function scene({ own = lower, peer = higher, speaksWebRtc = true } = {}): Scene 
         here.protocols = ['/webrtc-signaling/0.0.1']
         here.identify()
       },
+      foundAddresses: () => here.found,
       onUsable: (id, isBetter) => here.usable.push([id, isBetter]),
     }),
   }
@@ -182,6 +192,21 @@ test('a dial that fails, or without a bridge, says that the peer is unreachable'
   here.bridgeAddress = undefined
   await expect(here.paths.connection(here.id)).rejects.toMatchObject({ code: 'peer_unreachable' })
   expect(here.dials).toHaveLength(1)
+})
+
+test('a native peer without a reservation is reached at the addresses that it tells, and that is a direct path', async () => {
+  const here = scene()
+  const own = `/dns4/peer.example/udp/443/quic-v1/webtransport/p2p/${here.id}`
+  here.found = [`/dns4/gone.example/tcp/443/tls/ws/p2p/${here.id}`, own]
+  here.dial = async (address) => (address === own ? here.openAt(own) : Promise.reject(new Error('nobody there')))
+  const connection = await here.paths.connection(here.id)
+  expect(here.dials).toEqual([`${BRIDGE}/p2p-circuit/p2p/${here.id}`, ...here.found])
+  expect(here.paths.current(here.id)).toBe(connection)
+  expect(here.shown()).toMatchObject({ kind: 'direct', over: 'webtransport', address: own })
+  expect(here.usable).toEqual([[here.id, true]])
+  ;(connection as Fake).abort(new Error('gone'))
+  await moment()
+  expect(here.shown()).toMatchObject({ kind: 'none' })
 })
 
 test('the lower PeerId dials WebRTC, past the circuit that is there', async () => {
