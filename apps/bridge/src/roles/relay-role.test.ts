@@ -94,6 +94,12 @@ it('ends a circuit that has carried what it may', async () => {
   expect(relay.node.services.relay.totals().circuitsCut).toEqual({ circuit_bytes: 1 })
 })
 
+it('says under which addresses of this machine it is reached when it listens on all of them', async () => {
+  const relay = await startRelay({ host: '0.0.0.0' })
+  for (const address of relay.addresses) expect(address).not.toContain('/0.0.0.0/')
+  expect(relay.addresses).toContainEqual(expect.stringContaining(`/ip4/127.0.0.1/tcp/${relay.port}/ws/p2p/`))
+})
+
 it('dials nobody, whatever it is asked to', async () => {
   const relay = await startRelay()
   const alice = await bench.startPeer(['/ip4/127.0.0.1/tcp/0'])

@@ -5,6 +5,7 @@
 import { createWebSocketListener } from '@footbridge/listeners/websocket/websocket-listener'
 import type { Libp2pEvents, PeerId, ServiceMap } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { getThinWaistAddresses } from '@libp2p/utils'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import type { ServiceFactoryMap } from 'libp2p'
 import type { Registry as MetricRegistry } from 'prom-client'
@@ -80,8 +81,13 @@ export function createRole<Services extends ServiceMap>(config: RoleConfig, duty
     const { quic, missing } = await loadNativeTransports({ maxStreams: MAX_ROLE_STREAMS, webRtcDirect: false })
     const listen = quic !== undefined ? config.listenAddrs : config.listenAddrs.filter((address) => !address.includes('/quic'))
     const ip = config.host.includes(':') ? 'ip6' : 'ip4'
-    const webSocketAddress = (): string => `/${ip}/${config.host}/tcp/${port}/ws`
-    const webSockets = createWebSocketListener({ getAddrs: () => [multiaddr(webSocketAddress())] })
+    const webSockets = createWebSocketListener({
+      // Node's HTTP server takes IPv4 on :: as well.
+      getAddrs: () =>
+        (config.host === '::' ? ['/ip4/0.0.0.0', '/ip6/::'] : [`/${ip}/${config.host}`])
+          .flatMap((base) => getThinWaistAddresses(multiaddr(`${base}/tcp/${port}`)))
+          .map((address) => address.encapsulate('/ws')),
+    })
     const metrics = createMetrics({ dataDir: config.dataDir, clock, ...(processMetrics && { registry: processMetrics }) })
     const nodeMetrics = createNodeMetrics()
     const listenMetrics = createListenMetrics([`${duty.name}_listen_events_total`])
