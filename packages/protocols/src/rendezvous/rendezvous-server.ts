@@ -34,6 +34,7 @@ import {
   type RegisterRequest,
   type RendezvousMessage,
 } from './wire.ts'
+import { scheduleByTimer } from './schedule.ts'
 
 /** Who opens a stream asks at once; who has asked may ask again within it. */
 const REQUEST_TIMEOUT_MS = 10_000
@@ -321,17 +322,6 @@ function numberOf(record: Uint8Array): bigint {
   } catch (cause) {
     throw new FootbridgeError('bad_request', 'that is no signed peer record', { cause })
   }
-}
-
-function scheduleByTimer(run: () => void, ms: number): () => void {
-  const timer = setTimeout(run, ms)
-  // In Node a registration must not keep a process alive.
-  unref(timer)
-  return () => clearTimeout(timer)
-}
-
-function unref(timer: unknown): void {
-  if (typeof timer === 'object' && timer !== null && 'unref' in timer && typeof timer.unref === 'function') timer.unref()
 }
 
 function cryptoBytes(length: number): Uint8Array {

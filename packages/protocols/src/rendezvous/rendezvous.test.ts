@@ -6,14 +6,19 @@ import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { signRecords } from '../announce/signed-records.ts'
 import { frameStream } from '../frame-stream.ts'
 import { openEitherRecord, signLegacyRecord } from './records.ts'
 import { createRendezvousClient, type RendezvousClient } from './rendezvous-client.ts'
+import { createRendezvousRegistrar, type RendezvousRegistrar } from './rendezvous-registrar.ts'
 import { createRendezvousServer, type RendezvousServer, type RendezvousServerOptions } from './rendezvous-server.ts'
 import { decodeMessage, encodeMessage, MAX_REQUEST_BYTES, RENDEZVOUS_PROTOCOL, STATUS, type RendezvousMessage } from './wire.ts'
 
+// Nodes are made and dialled, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
+
+const PATIENCE = { timeout: 20_000 }
 const ADDRESS = multiaddr('/ip4/192.0.2.1/tcp/4001')
 const OTHER_ADDRESS = multiaddr('/ip4/192.0.2.2/tcp/4001')
 
@@ -113,7 +118,7 @@ describe('a client and a point', () => {
     for (const namespace of ['a', 'b', 'c']) await alice.client.register(at(), namespace)
     await alice.client.unregister(at(), 'a')
     await alice.client.unregister(at(), 'unknown')
-    await expect.poll(() => running.totals().unregistered).toBe(1)
+    await expect.poll(() => running.totals().unregistered, PATIENCE).toBe(1)
     expect((await bob.client.discover(at())).found.map(({ namespace }) => namespace)).toEqual(['b', 'c'])
     await raw(alice, [{ type: 'unregister', namespace: undefined }])
     expect((await bob.client.discover(at())).found).toEqual([])
@@ -309,6 +314,29 @@ describe('a client and a point', () => {
     book.drop(alice.node.peerId.toString())
     expect([book.size(), book.totals().unregistered]).toEqual([0, 1])
   })
+})
+
+test('T8: two registrars find each other, and not those that have gone', async () => {
+  const running = await startServer()
+  const [alice, bob] = [await createPeer(), await createPeer()]
+  const seen = new Map<string, Set<string>>()
+  const join = ({ client }: Peer, name: string): RendezvousRegistrar => {
+    const mine = new Set<string>()
+    seen.set(name, mine)
+    return createRendezvousRegistrar({
+      client,
+      point: at(),
+      namespace: 'meadow',
+      times: { discoverEveryMs: 50 },
+      onFound: (found) => found.forEach(({ peer }) => mine.add(peer.toString())),
+    })
+  }
+  const registrars = [join(alice, 'alice'), join(bob, 'bob')]
+  for (const registrar of registrars) registrar.addressesChanged(true)
+  await expect.poll(() => [...seen.values()].map((mine) => mine.size), PATIENCE).toEqual([2, 2])
+  expect(registrars.map((registrar) => registrar.word())).toEqual(['registered', 'registered'])
+  for (const registrar of registrars) await registrar.stop()
+  await expect.poll(() => running.size(), PATIENCE).toBe(0)
 })
 
 describe('a client', () => {
