@@ -29,6 +29,7 @@ import { createDials } from './dials.ts'
 import { createEventHub } from './events.ts'
 import { createProgramSelf } from './program-self.ts'
 import { rememberedPeers, rememberedUpgrades, rememberedWinners } from './remembered.ts'
+import { createSignsOfLife } from './signs-of-life.ts'
 import { circuitAddresses, statusOf, withPeer } from './status.ts'
 import { memoryStorage, type ProgramStorage } from './storage.ts'
 import { createStreams } from './streams.ts'
@@ -93,6 +94,7 @@ async function open(
   })
   const { libp2p } = node
   const own = libp2p.peerId.toString()
+  const signs = createSignsOfLife(node.signs, steady)
 
   const bridge: BridgeLink = createBridgeLink({
     kept: {
@@ -119,7 +121,12 @@ async function open(
       paths.bridgeBack()
       for (const event of atBridge()) events.tell(event)
     },
-    onGone: (peers) => peers.forEach((peer) => paths.doubt(peer)),
+    onGone(peers) {
+      for (const peer of peers) {
+        const link = paths.current(peer)
+        if (link !== undefined && !signs.isJustHeard(link)) paths.doubt(peer)
+      }
+    },
     onNews: () => undefined,
     onReplaced: () => paths.leave(),
   })
@@ -135,7 +142,7 @@ async function open(
     bridgeAddress: () => bridge.address(),
     dial: (address, signal) => node.dial(address, signal),
     identify: (link) => node.identify(link),
-    ask: (link) => node.signs.ask(link),
+    ask: (link) => signs.ask(link),
     onUsable: () => undefined,
   })
 
