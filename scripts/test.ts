@@ -28,6 +28,11 @@ const webTransport: Step = {
   env: found,
   count: countVitest,
 }
+const protocolsFuzz: Step = {
+  name: 'the bridge’s protocols, 100 000 bad messages each',
+  command: ['vitest', 'run', 'bridge/src/node/fuzz'],
+  env: { FUZZ_INPUTS: '100000' },
+}
 const linksFuzz: Step = { name: 'links, 50 000 bad inputs', command: ['vitest', 'run', 'links/src/fuzz'], env: { FUZZ_INPUTS: '50000' } }
 const journeys = (project: Engine | 'pairs', name: string): Step => ({
   name: `journeys ${name}`,
@@ -55,7 +60,7 @@ const total = { passed: 0, failed: 0 }
 for (const [steps, concurrency] of [
   [[build], 1],
   [checks, undefined],
-  [[size, slow, linksFuzz, webTransport, ...inBrowsers, lab], 1],
+  [[size, slow, linksFuzz, protocolsFuzz, webTransport, ...inBrowsers, lab], 1],
 ] as const) {
   const part = await runSteps(steps, concurrency)
   total.passed += part.passed

@@ -2,11 +2,14 @@
 import { peerIdFromString } from '@libp2p/peer-id'
 import { FootbridgeError } from '@footbridge/shared/errors'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { DEFAULT_TIMES, initialState, next, nextAt, wordOf, type RegistrarEvent, type RegistrarState } from './registrar-state.ts'
 import type { Discovered, DiscoverOptions, Found, Registered, RegisterOptions, RendezvousClient } from './rendezvous-client.ts'
 import { RendezvousError } from './rendezvous-error.ts'
 import { createRendezvousRegistrar, type RegistrarOptions, type RendezvousRegistrar } from './rendezvous-registrar.ts'
+
+// With FUZZ_INPUTS it takes minutes, on a machine that may be busy.
+vi.setConfig({ testTimeout: 900_000 })
 
 const RUNS = Math.min(20_000, Number(process.env['FUZZ_INPUTS'] ?? 1_000))
 const POINT = peerIdFromString('12D3KooWGzBTkvHqLgVHWXsQzzYVrRBkbGj7WJ3xxqkfnyBVsZPD')

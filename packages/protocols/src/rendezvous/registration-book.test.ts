@@ -1,9 +1,12 @@
 /** The book against a model of it that is too simple to be wrong. Rules B1 to B9 of SPEC.md. */
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { createExpiryHeap } from './expiry-heap.ts'
 import type { RecordForm } from './records.ts'
 import { createRegistrationBook, type Entry } from './registration-book.ts'
+
+// With FUZZ_INPUTS it takes minutes, on a machine that may be busy.
+vi.setConfig({ testTimeout: 900_000 })
 
 const RUNS = Math.min(5_000, Math.ceil(Number(process.env['FUZZ_INPUTS'] ?? 2_000) / 10))
 const LIMITS = { perPeer: 3, perNamespace: 4, total: 8 }
