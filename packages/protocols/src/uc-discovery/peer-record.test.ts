@@ -59,4 +59,4 @@ test('bad bytes throw nothing untyped', () => {
     }),
     { numRuns: INPUTS },
   )
-})
+}, 1_800_000)
