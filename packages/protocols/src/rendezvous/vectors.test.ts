@@ -1,4 +1,4 @@
-/** What this implementation writes and reads is what vectors.json publishes. The records in it were checked with go-libp2p and rust-libp2p too (e2e/interop). */
+/** What this implementation writes and reads is what vectors.json publishes. go-libp2p 0.51 opens the standard record as what it says. */
 import { readFileSync } from 'node:fs'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
