@@ -35,11 +35,11 @@ test('reachable through the bridge, it has the addresses of the circuit', () => 
   })
 })
 
-test.each([
+test.each<[ConnectionState, string, string]>([
   [{ state: 'away', code: 'unreachable', attempt: 1, retryAt: 9 }, 'requested', 'it is coming back'],
   [{ state: 'arriving', step: 'reaching', stepStartedAt: 1, done: [] }, 'requested', 'it is on its way in'],
   [{ state: 'out', reason: 'token_revoked' }, 'expired', 'it does not come back'],
-] as const)('%o has a reservation that is %s, and no address: %s', (connection, state) => {
+])('%o has a reservation that is %s, and no address: %s', (connection, state) => {
   const status = statusOf(facts({ connection }))
   expect(status).toMatchObject({ externalAddresses: [], relays: [{ peer: 'bridge', state, addresses: [] }] })
   expect(status.autonat).toEqual({ reachability: 'unknown', lastTestAt: 5 })
