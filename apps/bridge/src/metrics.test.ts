@@ -1,5 +1,8 @@
 /** The metrics of a whole bridge after real traffic, read as Prometheus reads them. */
 import { readFileSync } from 'node:fs'
+import { createRendezvousClient } from '@footbridge/protocols/rendezvous/rendezvous-client'
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import { tcp } from '@libp2p/tcp'
 import { multiaddr } from '@multiformats/multiaddr'
 import { afterEach, expect, it, vi } from 'vitest'
 import { createBench, type TestBridge } from './test-bridge.ts'
@@ -93,6 +96,22 @@ it('count whom a limit held up, by limit and scope', async () => {
     // Both ends are told.
     expect(read.get('footbridge_limit_notices_total{limit="circuits",scope="bridge"}')).toBe(2)
     expect(read.get('relay_circuits_total{result="denied",status="RESOURCE_LIMIT_EXCEEDED"}')).toBe(1)
+  })
+})
+
+it('count what is registered and looked for at the bridge’s rendezvous point', async () => {
+  const bridge = await bench.startBridge()
+  const privateKey = await generateKeyPair('Ed25519')
+  const node = await bench.startNode({ privateKey, addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] }, transports: [tcp()] })
+  const client = createRendezvousClient({ node, privateKey, addresses: () => node.getMultiaddrs() })
+  const point = multiaddr(bridge.addresses[0]!)
+  await client.register(point, 'reading')
+  await client.discover(point, { namespace: 'reading' })
+  await eventually(async () => {
+    const read = await scrape(bridge)
+    expect(read.get('rendezvous_registrations_total{result="registered"}')).toBe(1)
+    expect(read.get('rendezvous_discover_total{result="served"}')).toBe(1)
+    expect(read.get('footbridge_rendezvous_registrations')).toBe(1)
   })
 })
 
