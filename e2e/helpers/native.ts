@@ -17,3 +17,8 @@ export async function askReservation(relayAddress: string): Promise<number> {
   if (code !== 0) throw new Error(output)
   return (JSON.parse(output) as { status: number }).status
 }
+
+/** A peer that looks for another by its PeerID, at a bridge, in a DHT of this name, once for each line that it is given (seeker.mjs). */
+export function startSeeker(bridgeAddress: string, peer: string, protocol: string): Child {
+  return new Child(['node', 'e2e/helpers/seeker.mjs', bridgeAddress, peer, protocol])
+}
