@@ -2,7 +2,6 @@
 import os from 'node:os'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { TypedEventEmitter, type Libp2pEvents, type PeerInfo } from '@libp2p/interface'
-import { defaultLogger } from '@libp2p/logger'
 import { mdns } from '@libp2p/mdns'
 import { multiaddr } from '@multiformats/multiaddr'
 import multicastDns, { type ResponsePacket } from 'multicast-dns'
@@ -61,7 +60,7 @@ function startPlace(maxPeers?: number): MdnsPlace {
 async function discover(serviceTag: string, interval = 10_000): Promise<PeerInfo[]> {
   const discovery = mdns({ serviceTag, port, interval })({
     addressManager: { getAddresses: () => [] },
-    logger: defaultLogger(),
+    logger: { forComponent: () => Object.assign(() => undefined, { error: () => undefined, trace: () => undefined }) },
     events: new TypedEventEmitter<Libp2pEvents>(),
   } as never) as ReturnType<ReturnType<typeof mdns>> & { start(): Promise<void>; stop(): Promise<void> }
   const found: PeerInfo[] = []
