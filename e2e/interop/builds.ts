@@ -18,8 +18,6 @@ export interface Program {
   /** Of its libp2p, for people. */
   readonly version: string
   readonly command: readonly string[]
-  /** A smaller one (go/main.go), for what the newest cannot do with anybody but itself. */
-  readonly older?: { readonly version: string; readonly command: readonly string[] }
 }
 
 /** Without a full stop. */
@@ -44,23 +42,15 @@ export function build(kind: Kind, note: (line: string) => void): Program | Missi
 function buildGo(note: (line: string) => void): Program | Missing {
   if (spawnSync('go', ['version']).status !== 0) return { kind: 'go', missing: 'Go is not installed' }
   const from = join(source, 'go')
-  const folder = join(cache, `interop-go-${hashOf(from, ['*.mod', '*.sum', '*.go', 'peer/*.go'])}`)
-  const [program, older] = [join(folder, 'peer'), join(folder, 'older')]
-  mkdirSync(folder, { recursive: true })
-  const make = (to: string, args: readonly string[]): void => {
-    if (existsSync(to)) return
-    note(`building ${args.join(' ')} of the go-libp2p peer`)
-    succeed('the go-libp2p peer', nice(['go', 'build', '-trimpath', '-o', to, ...args], from))
+  const folder = join(cache, `interop-go-${hashOf(from, ['go.mod', 'go.sum', 'peer/*.go'])}`)
+  const program = join(folder, 'peer')
+  if (!existsSync(program)) {
+    note('building the go-libp2p peer')
+    mkdirSync(folder, { recursive: true })
+    succeed('the go-libp2p peer', nice(['go', 'build', '-trimpath', '-o', program, './peer'], from))
   }
-  make(program, ['./peer'])
-  make(older, ['-modfile=older.mod', '.'])
-  const versionIn = (file: string): string => /go-libp2p v(\S+)/.exec(readFileSync(join(from, file), 'utf8'))?.[1] ?? ''
-  return {
-    kind: 'go',
-    version: `go-libp2p ${versionIn('go.mod')}`,
-    command: [program],
-    older: { version: `go-libp2p ${versionIn('older.mod')}`, command: [older] },
-  }
+  const version = /go-libp2p v(\S+)/.exec(readFileSync(join(from, 'go.mod'), 'utf8'))?.[1] ?? ''
+  return { kind: 'go', version: `go-libp2p ${version}`, command: [program] }
 }
 
 /** Under the hash of what it is made of: other sources of ours, with the same crates, compile in seconds. */

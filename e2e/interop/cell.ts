@@ -12,9 +12,9 @@ export interface Cell {
   run(scene: Scene): Promise<string>
 }
 
-/** Seen, and no fault of either end: the implementation lacks it. The sentence says how that was seen. */
-export class Lacks extends Error {
-  override readonly name = 'Lacks'
+/** It was tried, and what stands in the way is known, named, and not ours to mend: neither yes nor no, and never silent. */
+export class Cannot extends Error {
+  override readonly name = 'Cannot'
 }
 
 /** @throws in `sentence` unless it is so. */

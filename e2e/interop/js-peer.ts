@@ -63,6 +63,10 @@ node.addEventListener('peer:discovery', ({ detail: { id, multiaddrs } }) => {
   for (const address of multiaddrs) known.add(address.toString())
   found.set(id.toString(), known)
 })
+const identified = new Map<string, object>()
+node.addEventListener('peer:identify', ({ detail: { peerId, agentVersion, protocols, listenAddrs } }) =>
+  identified.set(peerId.toString(), { agent: agentVersion, protocols, addresses: listenAddrs.map(String) }),
+)
 node.services.gossip.addEventListener('message', ({ detail }) => {
   if (detail.type !== 'signed') return
   say({ event: 'message', topic: detail.topic, from: detail.from.toString(), data: new TextDecoder().decode(detail.data) })
@@ -95,10 +99,8 @@ async function obey(command: Command): Promise<object> {
       return { paths: node.getConnections(peerIdFromString(command.peer)).map(({ remoteAddr }) => remoteAddr.toString()) }
     case 'ping':
       return { ms: await node.services.ping.ping(peerIdFromString(command.peer), { signal }) }
-    case 'identify': {
-      const { agentVersion, protocols, listenAddrs } = await node.services.identify.identify(connectionTo(command.peer), { signal })
-      return { agent: agentVersion, protocols, addresses: listenAddrs.map(String) }
-    }
+    case 'identify':
+      return eventually(signal, () => identified.get(command.peer))
     case 'bulk':
       return askBulk(await connectionTo(command.peer).newStream(BULK_PROTOCOL, { ...LIMITED, signal }), command)
     case 'subscribe':
@@ -124,14 +126,21 @@ async function obey(command: Command): Promise<object> {
       return { addresses: multiaddrs.map(String) }
     }
     case 'mdnsFind':
-      for (;;) {
+      return eventually(signal, () => {
         const addresses = found.get(command.peer)
-        if (addresses !== undefined && addresses.size > 0) return { addresses: [...addresses] }
-        signal.throwIfAborted()
-        await new Promise((resolve) => setTimeout(resolve, 50))
-      }
+        return addresses && { addresses: [...addresses] }
+      })
     default:
       throw new Error(`nobody here knows how to ${JSON.stringify(command.do)}`)
+  }
+}
+
+async function eventually(signal: AbortSignal, look: () => object | undefined): Promise<object> {
+  for (;;) {
+    const there = look()
+    if (there !== undefined) return there
+    signal.throwIfAborted()
+    await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
 

@@ -3,7 +3,7 @@
  * around them, and the test protocol of README.md. `globalThis.interop` is what the cells call. Not here: the supervisor, conversations, files.
  */
 import { generateKeyPair } from '@libp2p/crypto/keys'
-import type { Connection, Stream } from '@libp2p/interface'
+import type { Connection } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import type { Ping } from '@libp2p/ping'
 import { webRTC, webRTCDirect } from '@libp2p/webrtc'
@@ -17,8 +17,6 @@ import type { Findable } from '@footbridge/client/api'
 import type { SessionAnswer } from '@footbridge/shared/login'
 import { answerBulk, askBulk, BULK_PROTOCOL, type BulkOrder, type BulkResult } from './bulk.ts'
 
-/** Of go/main.go. */
-const ECHO_PROTOCOL = '/interop/echo/1.0.0'
 const LIMITED = { runOnLimitedConnection: true }
 const PATIENCE_MS = 60_000
 
@@ -43,7 +41,6 @@ async function arrive(token: string): Promise<{ peer: string; bridge: string }> 
   const transports = [webRTC({ rtcConfiguration: { iceServers: [] } }), webRTCDirect()]
   node = await createNode({ key, transports, listen: ['/webrtc'], now: () => performance.now() })
   await node.libp2p.handle(BULK_PROTOCOL, answerBulk, LIMITED)
-  await node.libp2p.handle(ECHO_PROTOCOL, echo, LIMITED)
   gossip = createGossip(node.components)
   await gossip.start()
   gossip.pubsub.addEventListener('message', ({ detail }) => {
@@ -81,12 +78,6 @@ async function dial(address: string): Promise<{ address: string; agent: string; 
   }
 }
 
-/** Sends back what arrives; a few hundred kilobytes may wait. */
-function echo(stream: Stream): void {
-  stream.addEventListener('message', ({ data }) => void stream.send(data))
-  stream.addEventListener('end', () => void stream.close())
-}
-
 /** libp2p identifies whoever it is connected to. */
 async function agentOf({ remotePeer }: Connection): Promise<string> {
   for (const deadline = performance.now() + PATIENCE_MS; performance.now() < deadline;) {
@@ -102,7 +93,13 @@ async function agentOf({ remotePeer }: Connection): Promise<string> {
 async function bulk(peer: string, order: BulkOrder): Promise<BulkResult> {
   const connection = dialled.get(peer)
   if (connection === undefined) throw new Error(`${peer} was not dialled`)
-  return askBulk(await connection.newStream(BULK_PROTOCOL, LIMITED), order)
+  const stream = await connection.newStream(BULK_PROTOCOL, LIMITED)
+  const timer = setTimeout(() => stream.abort(new Error('the bytes took too long')), PATIENCE_MS)
+  try {
+    return await askBulk(stream, order)
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 function hangUp(peer: string): void {

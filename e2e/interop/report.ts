@@ -5,8 +5,10 @@ export interface Result {
   readonly peer: Kind
   readonly cell: string
   readonly title: string
-  /** `none`: that implementation has no such part. `not run`: it could not be asked here, and `words` says why. */
-  readonly state: 'passed' | 'failed' | 'none' | 'not run'
+  /**
+   * `none`: that implementation has no such part. `cannot`: tried, and stopped by
+   * something known that is not ours. `not run`: it could not be asked here, and `words` says why. */
+  readonly state: 'passed' | 'failed' | 'none' | 'cannot' | 'not run'
   /** What was seen, or why not. */
   readonly words: string
   readonly ms?: number
@@ -22,7 +24,13 @@ export interface Report {
   end(results: readonly Result[]): void
 }
 
-const MARKS: Readonly<Record<Result['state'], string>> = { passed: 'yes', failed: 'NO', none: 'has none', 'not run': 'NOT RUN' }
+const MARKS: Readonly<Record<Result['state'], string>> = {
+  passed: 'yes',
+  failed: 'NO',
+  none: 'has none',
+  cannot: 'CANNOT',
+  'not run': 'NOT RUN',
+}
 
 export function createReport(json: boolean): Report {
   const startedAt = performance.now()
@@ -52,6 +60,7 @@ export function createReport(json: boolean): Report {
             passed: count('passed'),
             failed: count('failed'),
             none: count('none'),
+            cannot: count('cannot'),
             notRun: count('not run'),
           }),
         )
@@ -72,7 +81,7 @@ export function createReport(json: boolean): Report {
       for (const { peer, title, state, words } of results)
         if (state !== 'passed') print(`${MARKS[state]}  ${peer}: ${title}: ${words.replaceAll('\n', '\n        ')}`)
       print(
-        `${count('passed')} as it has to be, ${count('failed')} not, ${count('not run')} not run, ${count('none')} that there is nothing to ask of`,
+        `${count('passed')} as it has to be, ${count('failed')} not, ${count('cannot')} that something else stands in the way of, ${count('not run')} not run, ${count('none')} that there is nothing to ask of`,
       )
     },
   }

@@ -10,7 +10,7 @@ import { pinnedEnv, root } from '../../scripts/steps.ts'
 import { ensureChromium } from '../helpers/chromium.ts'
 import { inNamespace } from '../helpers/namespace.ts'
 import { build, KINDS, type Kind, type Missing, type Program } from './builds.ts'
-import { Lacks, type Cell } from './cell.ts'
+import { Cannot, type Cell } from './cell.ts'
 import { CELLS } from './cells.ts'
 import { createReport, type Result } from './report.ts'
 import { openStage, type Stage } from './scene.ts'
@@ -27,7 +27,7 @@ const { values } = parseArgs({
   },
 })
 /** A cell whose peer hangs. Above each command's own patience. */
-const CELL_MS = 240_000
+const CELL_MS = 120_000
 
 const report = createReport(values.json)
 const [kinds, cells] = chosen(values.only?.split(',') ?? [])
@@ -60,7 +60,10 @@ async function inside(made: readonly (Program | Missing)[]): Promise<void> {
   await stage.end()
   report.end(results)
   const count = (state: Result['state']): number => results.filter((result) => result.state === state).length
-  const lacks = made.flatMap((each) => ('missing' in each ? [`NOT RUN: ${each.missing}`] : []))
+  const lacks = [
+    ...made.flatMap((each) => ('missing' in each ? [`NOT RUN: ${each.missing}`] : [])),
+    ...results.flatMap(({ state, peer, title, words }) => (state === 'cannot' ? [`CANNOT: ${peer}: ${title}: ${words}`] : [])),
+  ]
   if (values.report !== undefined) {
     const counts = { passed: count('passed'), failed: count('failed') + count('not run') }
     writeFileSync(values.report, JSON.stringify({ ...counts, ...(lacks.length > 0 && { skipped: lacks.join('; ') }) }))
@@ -82,7 +85,7 @@ async function ask(stage: Stage, program: Program, cell: Cell): Promise<Result> 
     const words = await Promise.race([cell.run(scene), late])
     return { peer, cell: id, title, state: 'passed', words, ms: ms() }
   } catch (error) {
-    if (error instanceof Lacks) return { peer, cell: id, title, state: 'none', words: error.message, ms: ms() }
+    if (error instanceof Cannot) return { peer, cell: id, title, state: 'cannot', words: error.message, ms: ms() }
     return { peer, cell: id, title, state: 'failed', words: error instanceof Error ? error.message : String(error), ms: ms() }
   } finally {
     clearTimeout(timer)

@@ -55,7 +55,6 @@ const LISTEN: Readonly<Record<Transport, string>> = {
 }
 
 export interface Scene {
-  readonly program: Program
   readonly bridge: Bridge
   readonly bridgePeer: string
   /** The virtual peer in the browser. */
@@ -113,7 +112,6 @@ interface Parts {
 function createScene({ bridge, browser, code, page, virtual, bridgePeer, program }: Parts): Scene {
   const started: (() => Promise<unknown>)[] = []
   return {
-    program,
     bridge,
     bridgePeer,
     virtual,
