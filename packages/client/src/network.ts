@@ -158,12 +158,12 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
       paths.watch(stream, link)
       handler(stream, link)
     }
-  // Loaded with the first: what comes before is kept by the stream.
+  // Loaded with the first. What comes before is kept by the stream as long as nobody listens to it, so it is watched only then.
   let direct: Promise<(stream: Stream, link: Connection) => void> | undefined
   const receiveDirect = (stream: Stream, link: Connection): void => {
     direct ??= import('./rooms/direct.ts').then(({ createDirectIncoming }) => createDirectIncoming(kept, stopping.signal))
     direct.then(
-      (take) => take(stream, link),
+      (take) => watched(take)(stream, link),
       (error: Error) => {
         direct = undefined
         stream.abort(error)
@@ -174,7 +174,7 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
   const serve = (stream: Stream): void => void serveBlobs(stream, (cid) => served.get(cid), stopping.signal)
   await libp2p.handle(MESSAGE_PROTOCOL, watched(receive), limited(MAX_MESSAGE_STREAMS_PER_CONNECTION))
   await libp2p.handle(BLOB_PROTOCOL, watched(serve), limited(MAX_BLOB_STREAMS_PER_CONNECTION))
-  await libp2p.handle(UC_DIRECT_MESSAGE_PROTOCOL, watched(receiveDirect), limited(MAX_DIRECT_MESSAGE_STREAMS_PER_CONNECTION))
+  await libp2p.handle(UC_DIRECT_MESSAGE_PROTOCOL, receiveDirect, limited(MAX_DIRECT_MESSAGE_STREAMS_PER_CONNECTION))
   await fetcher.resumeAll()
   const rooms = createLazyRooms(kept.rooms.joined, async () => {
     const { openLiveRooms } = await import('./rooms/live.ts')
