@@ -21,3 +21,16 @@ test('what is too long is refused and takes no place', async () => {
   expect(() => store.put(new Key('long'), value(11))).toThrow('too long')
   expect(store.size).toBe(0)
 })
+
+test('the providers of one key are found without those of others, and a whole kind can still be gone through', async () => {
+  const store = new KadStore({ maxEntries: 10, maxValueBytes: 10 })
+  for (const name of ['/dht/provider/cid/alice', '/dht/provider/cid/bob', '/dht/provider/cid2/charlie', '/dht/record/x'])
+    await store.put(new Key(name), value())
+  const namesBelow = async (prefix: string): Promise<string[]> =>
+    (await Array.fromAsync(store.query({ prefix }))).map(({ key }) => key.name())
+  expect(await namesBelow('/dht/provider/cid')).toEqual(['alice', 'bob'])
+  expect(await namesBelow('/dht/provider/other')).toEqual([])
+  expect(await namesBelow('/dht/provider')).toEqual(['alice', 'bob', 'charlie'])
+  await store.delete(new Key('/dht/provider/cid/alice'))
+  expect(await namesBelow('/dht/provider/cid')).toEqual(['bob'])
+})
