@@ -114,6 +114,15 @@ describe('the registrar', () => {
     expect(stage.calls()).toBe('discover -, discover 1, discover 2, discover -, discover 4')
   })
 
+  test('T3: a point that refuses a cookie which nobody showed is asked again later, and not at once', async () => {
+    const stage = createStage({ discover: () => Promise.reject(new RendezvousError('invalid_cookie', 'confused', { status: 103 })) })
+    await stage.settle()
+    expect(stage.calls()).toBe('discover -')
+    stage.time(10_000)
+    await stage.settle()
+    expect(stage.calls()).toBe('discover -, discover -')
+  })
+
   test('T4: reads on at once while there are full pages', async () => {
     const stage = createStage({
       discover: ({ limit = 0 }, page) => Promise.resolve({ found: [], cookie: Uint8Array.of(page), received: page < 3 ? limit : 1 }),
