@@ -117,8 +117,8 @@ export function createGossip(components: GossipSubComponents): Gossip {
       await inner.stop()
       // It closes its own side alone; to the other the stream would look open, and a next one never come.
       for (const connection of connectionManager.getConnections())
-        for (const stream of [...connection.streams])
-          if (inner.protocols.includes(stream.protocol)) stream.abort(new Error('nobody gossips here any more'))
+        for (const stream of connection.streams.filter(({ protocol }) => inner.protocols.includes(protocol)))
+          stream.abort(new Error('nobody gossips here any more'))
     },
   }
 }
