@@ -198,14 +198,16 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       isSession: (id) => registry.get(id) !== undefined,
       peerStore: () => node.peerStore,
     })
+    const dialPolicy = createDialPolicy({
+      ownPeer: peer,
+      operatorAddrs: [...config.bootstrapAddrs, ...config.rendezvousAddrs, ...config.relayAddrs],
+      privateRanges: config.dialPrivate,
+    })
     const node = await createNode({
       privateKey,
       config,
-      dialPolicy: createDialPolicy({
-        ownPeer: peer,
-        operatorAddrs: [...config.bootstrapAddrs, ...config.rendezvousAddrs, ...config.relayAddrs],
-        privateRanges: config.dialPrivate,
-      }),
+      dialPolicy,
+      onHeardOnLan: (heard) => network.heardOnLan(heard),
       kademliaAnswers: (mapper) => kademlia.answers(mapper),
       onMissing: (what, reason) => log.warn({ reason }, `done without ${what}`),
       webSockets,
@@ -271,7 +273,19 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       random: () => Buffer.from(randomBytes(4)).readUInt32BE() / 2 ** 32,
     })
     const presence = createPresence({ node, registry, clock })
-    const network = createNetwork({ node, registry, kademlia, config, storage, addresses, log, clock, randomBytes })
+    const network = createNetwork({
+      node,
+      privateKey,
+      dialPolicy,
+      registry,
+      kademlia,
+      config,
+      storage,
+      addresses,
+      log,
+      clock,
+      randomBytes,
+    })
     metrics.add(network.metrics)
     const sightings = createSightings({ randomBytes, addressOf })
     const app = createApp({
@@ -402,6 +416,7 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
         relayLimits,
         relayAddresses: () => addresses.relayAddresses(),
         describe: () => ({ url, peer, version }),
+        network: () => network.status(),
         sightings,
         diagnose: async () => ({
           settings: plainSettings(config),

@@ -3,9 +3,12 @@
  * Made by bridge.ts after the node, started after it and stopped before it. Features meet here and not in each other.
  * Not here: the transports and protocols of the node itself (node/create-node.ts), and who may be dialled (node/dial-policy.ts).
  */
-import { UC_DISCOVERY_TOPIC } from '@footbridge/protocols/uc-discovery/peer-record'
+import { createRendezvousClient } from '@footbridge/protocols/rendezvous/rendezvous-client'
+import { decodePeerRecord, UC_DISCOVERY_TOPIC } from '@footbridge/protocols/uc-discovery/peer-record'
 import { MAX_ANNOUNCED_ADDRESSES } from '@footbridge/shared/limits'
 import type { Storage } from '@footbridge/storage/ports'
+import type { Message } from '@libp2p/gossipsub'
+import type { Ed25519PrivateKey, PeerInfo } from '@libp2p/interface'
 import multicastDns from 'multicast-dns'
 
 import { createAnnounce } from './announce/announce.ts'
@@ -13,9 +16,14 @@ import type { KademliaPlace } from './announce/kademlia-place.ts'
 import { createMdnsPlace } from './announce/mdns-place.ts'
 import { createRendezvousPlace } from './announce/rendezvous-place.ts'
 import type { Config } from './config.ts'
+import { createDiscovery } from './discovery/discovery.ts'
+import { createMemory } from './discovery/memory.ts'
+import type { NetworkStatus } from './discovery/network-status.ts'
 import { createGossip } from './gossip/gossip.ts'
 import type { Addresses } from './node/addresses.ts'
 import type { BridgeNode } from './node/create-node.ts'
+import type { DialPolicy } from './node/dial-policy.ts'
+import { kademliasOf } from './node/kademlia.ts'
 import type { Registry } from './peers/registry.ts'
 import { networkOf } from './relay/scopes.ts'
 import { createRendezvous } from './rendezvous/rendezvous.ts'
@@ -26,6 +34,8 @@ import { rendezvousMetrics } from './telemetry/rendezvous-metrics.ts'
 export interface NetworkParts {
   /** Made, and not started yet when the network is made. */
   readonly node: BridgeNode
+  readonly privateKey: Ed25519PrivateKey
+  readonly dialPolicy: DialPolicy
   readonly registry: Registry
   /** Made before the node, whose DHTs answer by it. */
   readonly kademlia: KademliaPlace
@@ -43,6 +53,10 @@ export interface NetworkParts {
 export interface Network {
   /** What it counts. */
   readonly metrics: readonly MetricFamily[]
+  /** How the bridge itself stands in the network. */
+  status(): NetworkStatus
+  /** Somebody said by mDNS that they are there. */
+  heardOnLan(peer: PeerInfo): void
   /** Once, after the node has started. */
   start(): Promise<void>
   /** Idempotent. */
@@ -50,7 +64,7 @@ export interface Network {
 }
 
 export function createNetwork(parts: NetworkParts): Network {
-  const { node, registry, kademlia, config, addresses, log, clock, randomBytes } = parts
+  const { node, privateKey, dialPolicy, registry, kademlia, config, addresses, log, clock, randomBytes } = parts
   /** What has been started, to be stopped in reverse. */
   const stack: (() => Promise<void> | void)[] = []
 
@@ -89,8 +103,36 @@ export function createNetwork(parts: NetworkParts): Network {
 
   const gossip = createGossip({ pubsub: node.services.pubsub, node, registry, configured: config.gossipTopics, clock })
 
+  const discovery = createDiscovery({
+    node,
+    circuits: node.services.circuits,
+    rendezvous: (own) => createRendezvousClient({ node, privateKey, addresses: own, clock }),
+    policy: dialPolicy,
+    memory: createMemory({ dataDir: config.dataDir, clock }),
+    bootstrapAddrs: config.bootstrapAddrs,
+    rendezvousAddrs: config.rendezvousAddrs,
+    relayAddrs: config.relayAddrs,
+    namespaces: config.rendezvousNamespaces,
+    isSession: (peer) => registry.get(peer) !== undefined,
+    clock,
+    random: () => Buffer.from(randomBytes(4)).readUInt32BE() / 2 ** 32,
+    onError: (what, error) => log.debug({ err: error }, `discovery: ${what}`),
+  })
+  const onKademlia = ({ detail: { id, multiaddrs } }: CustomEvent<PeerInfo>): void => discovery.heard(id.toString(), multiaddrs, 'kademlia')
+  const onGossip = ({ detail: { topic, data } }: CustomEvent<Message>): void => {
+    if (topic !== UC_DISCOVERY_TOPIC) return
+    try {
+      const { peer, addresses: told } = decodePeerRecord(data)
+      discovery.heard(peer.toString(), told, 'gossip')
+    } catch {
+      // Anybody may write anything there; whoever writes it does so to everybody, and that is no news for the log.
+    }
+  }
+
   return {
     metrics: rendezvousMetrics(rendezvous),
+    status: () => discovery.networkStatus(),
+    heardOnLan: ({ id, multiaddrs }) => discovery.heard(id.toString(), multiaddrs, 'mdns'),
     async start() {
       // Whole, with the peer's id, so that they can be given to another program as they are.
       log.info({ addresses: node.getMultiaddrs().map(String) }, 'listening')
@@ -108,6 +150,16 @@ export function createNetwork(parts: NetworkParts): Network {
         () => announce.stop(),
         () => node.removeEventListener('self:peer:update', onOwnAddresses),
       )
+      for (const { table } of kademliasOf(node.services)) {
+        table.addEventListener('peer', onKademlia)
+        stack.push(() => table.removeEventListener('peer', onKademlia))
+      }
+      node.services.pubsub.addEventListener('message', onGossip)
+      stack.push(
+        () => node.services.pubsub.removeEventListener('message', onGossip),
+        () => discovery.stop(),
+      )
+      await discovery.start()
     },
     async stop() {
       for (const undo of stack.splice(0).reverse()) await undo()

@@ -23,6 +23,8 @@ export interface ControlClient {
   limits(): Promise<BridgeLimits>
   changeLimits(scope: keyof BridgeLimits, changes: LimitChanges): Promise<BridgeLimits>
   status(): Promise<StatusSummary>
+  /** How the bridge stands in the network. */
+  network<Status>(): Promise<Status>
   revokeToken(id: string): Promise<void>
   diagnose(): Promise<Diagnosis>
   openSighting(): Promise<{ id: string }>
@@ -67,6 +69,7 @@ export function createControlClient(path: string): ControlClient {
     limits: () => ask('GET', '/limits'),
     changeLimits: (scope, changes) => ask('POST', `/limits/${scope}`, changes),
     status: () => ask('GET', '/status'),
+    network: () => ask('GET', '/network'),
     revokeToken: (id) => ask('POST', `/tokens/${encodeURIComponent(id)}/revoke`),
     diagnose: () => ask('GET', '/diagnosis'),
     openSighting: () => ask('POST', '/sightings'),

@@ -39,6 +39,7 @@ async function open(path: string) {
     relayLimits,
     relayAddresses: () => ['/dns4/bridge'],
     describe: describeBridge,
+    network: () => ({ localPeer: 'bridge' }),
     ...doctor,
   })
   const server = createControlServer({ app, path })

@@ -36,12 +36,14 @@ export interface AdminRoutesDependencies {
   readonly relayAddresses: () => readonly string[]
   readonly sightings: { open(): string; take(id: string): object | undefined }
   readonly diagnose: () => Promise<Diagnosis>
+  /** How the bridge stands in the network. */
+  readonly network: () => object
   /** Asked at each request, because the port may be the system's choice. */
   readonly describe: () => { readonly url: string; readonly peer: string; readonly version: string }
 }
 
 export function createAdminRoutes(dependencies: AdminRoutesDependencies): Hono {
-  const { tokens, registry, relay, relayLimits, relayAddresses, sightings, diagnose, describe } = dependencies
+  const { tokens, registry, relay, relayLimits, relayAddresses, sightings, diagnose, describe, network } = dependencies
   const app = new Hono()
   let watchers = 0
   const listPeers = (): PeerSummary[] => registry.list().map((session) => summarizePeer(session, relayAddresses()))
@@ -87,6 +89,8 @@ export function createAdminRoutes(dependencies: AdminRoutesDependencies): Hono {
   })
 
   app.get('/status', (context) => context.json(summarizeStatus({ ...describe(), sessions: registry.list(), counters: relay.counters() })))
+
+  app.get('/network', (context) => context.json(network()))
 
   app.get('/diagnosis', async (context) => context.json(await diagnose()))
 

@@ -10,6 +10,7 @@ import type { FlagsOf, Setting, SettingTable } from '../settings.ts'
 import type { Console } from './console.ts'
 import type { DoctorFlags } from './doctor-command.ts'
 import { limitsCommand, setLimitsCommand, type LimitsFlags } from './limits-commands.ts'
+import { networkCommand } from './network-command.ts'
 import { peersCommand, type PeersFlags } from './peers-command.ts'
 import { statusCommand } from './status-command.ts'
 import {
@@ -175,6 +176,10 @@ function createProgram({ console, openLog }: ProgramDependencies, fail: () => vo
     (_flags, command: Command) => statusCommand(configOf(command), console, isJson(command)),
   )
 
+  add(program, 'network', 'how the bridge stands in the network: its addresses, relays, rendezvous points and who it knows').action(
+    (_flags, command: Command) => networkCommand(configOf(command), console, isJson(command)),
+  )
+
   const doctor = program
     .command('doctor')
     .description('check this bridge: ports, addresses, certificate, time, proxy, machine, each with what to do; exit code 1 on errors')
@@ -230,6 +235,7 @@ function formatSettings(): string {
     '  footbridge limits set bridge --rate 50MB/s',
     '  footbridge status',
     '  footbridge peers --watch',
+    '  footbridge network',
     '  footbridge relay --host 0.0.0.0                     a circuit relay alone',
     '  footbridge rendezvous --host 0.0.0.0                a rendezvous point alone',
     '  footbridge doctor --time-server pool.ntp.org',

@@ -42,6 +42,7 @@ import { MAX_CONNECTIONS } from '../limits.ts'
 import { circuitRelay, type HopOptions } from '../relay/hop.ts'
 import type { Relay } from '../relay/relay.ts'
 import { agentOf } from './agent.ts'
+import { circuits, type Circuits } from './circuits.ts'
 import { createConnectionCap } from './connection-cap.ts'
 import type { DialPolicy } from './dial-policy.ts'
 import { gossip } from './gossip.ts'
@@ -60,6 +61,7 @@ export type BridgeServices = Kademlias & {
   readonly pubsub: GossipSub
   readonly relay: Relay & Startable
   readonly ownAddresses: Startable
+  readonly circuits: Circuits & Startable
   readonly listenEvents: Startable
 }
 export type BridgeNode = Libp2p<BridgeServices>
@@ -71,6 +73,8 @@ export interface NodeOptions {
     'host' | 'p2pPort' | 'listenAddrs' | 'announceAddrs' | 'dialPrivate' | 'mdns' | 'mdnsTags' | 'kadProtocols' | 'upnp'
   >
   readonly dialPolicy: DialPolicy
+  /** Told of who is heard by mDNS. */
+  readonly onHeardOnLan: (peer: PeerInfo) => void
   /** What Kademlia says of a peer, before it is said. */
   readonly kademliaAnswers: (mapper: (info: PeerInfo) => PeerInfo) => (info: PeerInfo) => PeerInfo
   /** Told of a transport that this machine, or its ports, cannot have. */
@@ -168,13 +172,14 @@ export async function createNode(options: NodeOptions): Promise<BridgeNode> {
     },
     // Ours is liveness.ts, and the WebSocket listener's own ping.
     connectionMonitor: { enabled: false },
-    peerDiscovery: config.mdns ? config.mdnsTags.map((tag) => heardOnLan(tag, dialPolicy)) : [],
+    peerDiscovery: config.mdns ? config.mdnsTags.map((tag) => heardOnLan(tag, dialPolicy, options.onHeardOnLan)) : [],
     services: {
       identify: identify(),
       identifyPush: identifyPush(),
       ping: ping(),
       relay: circuitRelay(relay),
       ownAddresses: ownAddresses(),
+      circuits: circuits(),
       listenEvents: options.listenEvents,
       autoNat: autoNAT(),
       autoNatV2: autoNATv2(),
@@ -213,10 +218,13 @@ function dialOnly<Components>(create: (components: Components) => Transport): (c
   return (components) => Object.assign(create(components), { listenFilter: () => [] })
 }
 
-function heardOnLan(serviceTag: string, dialPolicy: DialPolicy): ReturnType<typeof mdns> {
+function heardOnLan(serviceTag: string, dialPolicy: DialPolicy, onHeard: NodeOptions['onHeardOnLan']): ReturnType<typeof mdns> {
   return (components) => {
     const discovery = mdns({ serviceTag })(components)
-    discovery.addEventListener('peer', ({ detail }) => dialPolicy.heardOnLan(detail.multiaddrs))
+    discovery.addEventListener('peer', ({ detail }) => {
+      dialPolicy.heardOnLan(detail.multiaddrs)
+      onHeard(detail)
+    })
     return discovery
   }
 }

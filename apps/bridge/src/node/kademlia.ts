@@ -5,7 +5,7 @@
  * network of private addresses that the operator opened. A server that nobody reaches is a hole in everybody's table.
  * Not here: what the tables are asked for (discovery), and what is answered about virtual peers (announce).
  */
-import type { PeerInfo } from '@libp2p/interface'
+import type { PeerDiscovery, PeerInfo } from '@libp2p/interface'
 import { kadDHT, type KadDHT, type KadDHTComponents } from '@libp2p/kad-dht'
 import { KadStore } from './kad-store.ts'
 import { MAX_KAD_ENTRIES, MAX_KAD_VALUE_BYTES } from '../limits.ts'
@@ -51,10 +51,10 @@ export function kademlias(options: KademliaOptions): Record<KademliaName, (compo
 }
 
 /** A node's own, each under the protocol name that it has there. */
-export function kademliasOf(services: object): readonly { readonly protocol: string; readonly table: KadDHT }[] {
+export function kademliasOf(services: object): readonly { readonly protocol: string; readonly table: KadDHT & PeerDiscovery }[] {
   return Object.entries(services)
     .filter(([name]) => /^kademlia\d+$/.test(name))
-    .map(([, service]) => service as KadDHT & { readonly protocol: string })
+    .map(([, service]) => service as KadDHT & PeerDiscovery & { readonly protocol: string })
     .map((table) => ({ protocol: table.protocol, table }))
 }
 
