@@ -90,6 +90,9 @@ const PROTOCOLS: readonly (readonly [protocol: string, make: (random: Random, fr
             fixed64(2, random),
           ),
   ],
+  ['/ipfs/ping/1.0.0', (random) => random.bytes(random.below(100))],
+  // Says who the bridge is; what comes is nothing that it asked for.
+  ['/ipfs/id/1.0.0', (random) => random.bytes(random.below(300))],
   ['/libp2p/autonat/2/dial-back', (random) => fixed64(1, random)],
   ['/libp2p/dcutr', (random) => Buffer.concat([number(1, random.pick([100, 300])), many(random, 4, () => bytes(2, address(random)))])],
   [
