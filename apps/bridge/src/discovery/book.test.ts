@@ -39,6 +39,14 @@ it('when full forgets who was seen longest ago, but nobody of the settings', () 
   expect(book.list().map(({ peer }) => peer)).toEqual(['relay', 'alice', 'charlie'])
 })
 
+it('when full keeps those that were met before those that were told of', () => {
+  const book = createBook({ clock: () => 0, maxPeers: 2 })
+  book.met('alice', ['/ping'], at(1))
+  book.heard('bob', [at(2)], 'gossip')
+  book.heard('charlie', [at(3)], 'gossip')
+  expect(book.list().map(({ peer }) => peer)).toEqual(['alice', 'charlie'])
+})
+
 it('keeps the operator’s address of a peer whatever strangers tell of it', () => {
   const book = createBook({ clock: () => 0 })
   book.heard('relay', [at(1)], 'configured')

@@ -1,6 +1,6 @@
 /**
  * The discovery book: every peer that somebody told of, once, whoever told. Kademlia, mDNS, rendezvous and gossip write into it, and what is dialled or shown is read from it.
- * A full book forgets the peer that was seen longest ago; those of the operator's settings stay.
+ * A full book forgets the peer that was seen longest ago, of those that nobody has met first; those of the operator's settings stay.
  * Not here: who is dialled (discovery.ts), who serves us (helpers.ts), and what outlives the process (memory.ts).
  */
 import {
@@ -40,7 +40,9 @@ export function createBook({ clock, maxPeers = MAX_PEERS }: { readonly clock: ()
     records.delete(record.peer)
     records.set(record.peer, record)
     if (records.size > maxPeers) {
-      const oldest = [...records.values()].find(({ peer, sources }) => peer !== record.peer && !sources.includes('configured'))
+      const others = [...records.values()].filter(({ peer, sources }) => peer !== record.peer && !sources.includes('configured'))
+      // Anybody can tell of peers that are not there; those that were met are worth more.
+      const oldest = others.find(({ lastMet }) => lastMet === undefined) ?? others[0]
       if (oldest !== undefined) forget(oldest.peer)
     }
     tell(record.peer, record)

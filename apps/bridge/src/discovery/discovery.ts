@@ -163,7 +163,7 @@ export function createDiscovery(dependencies: DiscoveryDependencies): Discovery 
   const reserve = async (peer: string): Promise<void> => {
     const connection = node.getConnections(peerIdFromString(peer)).find(({ limits, status }) => limits === undefined && status === 'open')
     if (connection === undefined) throw new Error('the relay is not connected any more')
-    await circuits.reserve(withPeer(connection.remoteAddr, peer))
+    await orStopped(circuits.reserve(withPeer(connection.remoteAddr, peer)), stopping.signal)
     await keep(peer)
     happened({ type: 'reserved', peer })
     lookAtOurselves()
@@ -328,6 +328,21 @@ export function createDiscovery(dependencies: DiscoveryDependencies): Discovery 
       () => clearInterval(ticking),
       () => clearInterval(saves),
     )
+  }
+}
+
+/** For what takes no signal: it ends by its own deadline, and nobody waits for it. */
+async function orStopped(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  let abort: () => void = () => {}
+  const stopped = new Promise<never>((_resolve, reject) => {
+    abort = () => reject(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+  })
+  try {
+    await Promise.race([work, stopped])
+  } finally {
+    signal.removeEventListener('abort', abort)
   }
 }
 

@@ -34,7 +34,8 @@ export function createPoints({ client, namespaces }: { readonly client: PointCli
       const answer = await client.discover(peerIdFromString(point), { ...options, cookie })
       if (answer.cookie === undefined) held.delete(namespace)
       else held.set(namespace, answer.cookie)
-      return answer.found
+      // A point that tells more than it was asked for does not fill the book.
+      return answer.found.slice(0, DISCOVER_LIMIT)
     } catch (error) {
       if (cookie === undefined || !(error instanceof Error && 'code' in error && error.code === 'invalid_cookie')) throw error
       held.delete(namespace)
