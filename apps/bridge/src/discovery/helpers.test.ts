@@ -30,6 +30,21 @@ describe('who helps', () => {
   it.each<[string, (HelperEvent | number)[], string[]]>([
     ['no found relay while it is not known whether we need one', [relay('a')], []],
     ['a found relay once nobody reaches us', [relay('a'), unreachable], ['reserve a']],
+    ['three of many at once', [relay('a'), relay('b'), relay('c'), relay('d'), unreachable], ['reserve a', 'reserve b', 'reserve c']],
+    [
+      'those never asked before one that refused',
+      [
+        unreachable,
+        relay('a'),
+        { type: 'reservation-lost', peer: 'a' },
+        { type: 'reachability', reachability: 'unknown' },
+        relay('b'),
+        relay('c'),
+        RETRY_MS,
+        unreachable,
+      ],
+      ['reserve b', 'reserve c', 'reserve a'],
+    ],
     ['three relays and no fourth', [unreachable, relay('a'), relay('b'), relay('c'), relay('d')], []],
     [
       'a relay of the settings though we can be reached',
