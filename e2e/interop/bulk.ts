@@ -97,12 +97,15 @@ async function send(stream: Stream, bytes: Uint8Array): Promise<void> {
   if (stream.send(bytes)) return
   await new Promise<void>((resolve, reject) => {
     const settle = (end: () => void) => (): void => {
+      clearInterval(timer)
       stream.removeEventListener('drain', drained)
       stream.removeEventListener('close', closed)
       end()
     }
     const drained = settle(resolve)
     const closed = settle(() => reject(new Error('the stream was closed while its writer waited')))
+    // A connection below that had to wait tells nobody when all was sent.
+    const timer = setInterval(() => stream.writeBufferLength === 0 && drained(), 50)
     stream.addEventListener('drain', drained)
     stream.addEventListener('close', closed)
     if (stream.status !== 'open') closed()

@@ -19,6 +19,7 @@ import { answerBulk, askBulk, BULK_PROTOCOL, type BulkOrder, type BulkResult } f
 
 const LIMITED = { runOnLimitedConnection: true }
 const PATIENCE_MS = 60_000
+const IDENTIFY_MS = 5_000
 
 let node: FootbridgeNode
 let session: SessionAnswer
@@ -78,15 +79,18 @@ async function dial(address: string): Promise<{ address: string; agent: string; 
   }
 }
 
-/** libp2p identifies whoever it is connected to. */
-async function agentOf({ remotePeer }: Connection): Promise<string> {
-  for (const deadline = performance.now() + PATIENCE_MS; performance.now() < deadline;) {
-    const known = await node.libp2p.peerStore.get(remotePeer).catch(() => undefined)
+/** libp2p identifies whoever it is connected to; where nothing comes of that, the answer to our own question is why. */
+async function agentOf(connection: Connection): Promise<string> {
+  for (const deadline = performance.now() + IDENTIFY_MS; performance.now() < deadline;) {
+    const known = await node.libp2p.peerStore.get(connection.remotePeer).catch(() => undefined)
     const agent = known?.metadata.get('AgentVersion')
     if (agent !== undefined) return new TextDecoder().decode(agent)
     await new Promise((resolve) => setTimeout(resolve, 25))
   }
-  throw new Error('the peer did not identify itself')
+  return node.identify(connection).then(
+    (answer) => (answer as { agentVersion: string }).agentVersion,
+    (error: Error) => `unknown: ${error.message}`,
+  )
 }
 
 /** On the connection that was dialled last. */
