@@ -1,6 +1,6 @@
 /**
  * Messages that nobody should send, given to every handler of other people's protocols that the bridge has: each is answered, ignored or ends its own stream. Nothing escapes (an
- * unhandled rejection fails the run), nothing is kept, and the bridge serves the next. 200 for each protocol here; `npm test` runs 100 000 (FUZZ_INPUTS).
+ * unhandled rejection fails the run), nothing is kept, and the bridge serves the next. 200 for each protocol here; `npm test` runs 10 000, and FUZZ_INPUTS says how many.
  *
  * Straight into the handlers over pairs of streams in memory, because a hundred thousand multistream handshakes would be what is measured. The bridge dials nobody here: what a message
  * makes it want to dial is refused as if nobody answered. Our own relay is in relay/fuzz-live.test.ts.

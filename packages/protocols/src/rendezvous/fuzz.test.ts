@@ -1,5 +1,5 @@
 /**
- * Bad and good bytes to everything that reads: the codec, records, cookies, and a point that is served them. A few hundred here; `npm test` runs 100 000 (FUZZ_INPUTS).
+ * Bad and good bytes to everything that reads: the codec, records, cookies, and a point that is served them. A few hundred here; `npm test` runs 10 000, and FUZZ_INPUTS says how many.
  */
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { Connection, Stream } from '@libp2p/interface'
