@@ -16,7 +16,7 @@ import {
   type DirectMessageResponse,
 } from './direct-message.ts'
 
-/** `npm test` asks for 100 000. */
+/** FUZZ_INPUTS says how many. */
 const INPUTS = Math.min(100_000, Number(process.env['FUZZ_INPUTS'] ?? 2_000))
 /** Over streams, which cost more. */
 const STREAMS = process.env['FUZZ_INPUTS'] === undefined ? 50 : INPUTS
