@@ -16,7 +16,7 @@ import type { KademliaPlace } from './announce/kademlia-place.ts'
 import { createMdnsPlace } from './announce/mdns-place.ts'
 import { createRendezvousPlace } from './announce/rendezvous-place.ts'
 import type { Config } from './config.ts'
-import { createDiscovery } from './discovery/discovery.ts'
+import { createDiscovery, type Discovery } from './discovery/discovery.ts'
 import { createMemory } from './discovery/memory.ts'
 import type { NetworkStatus } from './discovery/network-status.ts'
 import { createGossip } from './gossip/gossip.ts'
@@ -53,6 +53,8 @@ export interface NetworkParts {
 export interface Network {
   /** What it counts. */
   readonly metrics: readonly MetricFamily[]
+  /** Every peer that somebody told of. */
+  readonly book: Discovery['book']
   /** How the bridge itself stands in the network. */
   status(): NetworkStatus
   /** Somebody said by mDNS that they are there. */
@@ -131,6 +133,7 @@ export function createNetwork(parts: NetworkParts): Network {
 
   return {
     metrics: rendezvousMetrics(rendezvous),
+    book: discovery.book,
     status: () => discovery.networkStatus(),
     heardOnLan: ({ id, multiaddrs }) => discovery.heard(id.toString(), multiaddrs, 'mdns'),
     async start() {
