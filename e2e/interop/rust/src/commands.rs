@@ -57,11 +57,13 @@ pub struct Desk {
     paths: HashMap<ConnectionId, (PeerId, Multiaddr)>,
     identified: HashMap<PeerId, identify::Info>,
     found: HashMap<PeerId, HashSet<Multiaddr>>,
+    /// What the behaviours were told of others. A look-up in Kademlia gives back only whom it reached itself; who was named on the way is here.
+    learned: HashMap<PeerId, HashSet<Multiaddr>>,
 }
 
 impl Desk {
     pub fn new(swarm: Swarm<Node>, key: Keypair, control: Control) -> Self {
-        Self { swarm, key, control, waiting: Vec::new(), paths: HashMap::new(), identified: HashMap::new(), found: HashMap::new() }
+        Self { swarm, key, control, waiting: Vec::new(), paths: HashMap::new(), identified: HashMap::new(), found: HashMap::new(), learned: HashMap::new() }
     }
 
     /// Begins a command.
@@ -201,6 +203,9 @@ impl Desk {
                 let status = json!({ "status": format!("{reason:?}") });
                 self.settle(|what| matches!(what, Waits::Reserved(id) if *id == listener_id).then(|| Ok(status.clone())));
             }
+            SwarmEvent::NewExternalAddrOfPeer { peer_id, address } => {
+                self.learned.entry(peer_id).or_default().insert(address);
+            }
             SwarmEvent::Behaviour(event) => self.told_by(event),
             _ => {}
         }
@@ -270,14 +275,14 @@ impl Desk {
                     Ok(ok) => ok.peers,
                     Err(kad::GetClosestPeersError::Timeout { peers, .. }) => peers,
                 };
+                let learned = self.learned.clone();
                 self.settle(|what| match what {
-                    Waits::KadFound(query, peer) if *query == id => Some(
-                        closest
-                            .iter()
-                            .find(|found| found.peer_id == *peer)
-                            .map(|found| json!({ "addresses": found.addrs.iter().map(ToString::to_string).collect::<Vec<_>>() }))
-                            .ok_or_else(|| format!("not among the {} closest peers", closest.len())),
-                    ),
+                    Waits::KadFound(query, peer) if *query == id => {
+                        let named = learned.get(peer).into_iter().flatten();
+                        let reached = closest.iter().filter(|found| found.peer_id == *peer).flat_map(|found| &found.addrs);
+                        let addresses: HashSet<String> = named.chain(reached).map(ToString::to_string).collect();
+                        Some(if addresses.is_empty() { Err(format!("named by none of {} peers", closest.len())) } else { Ok(json!({ "addresses": addresses })) })
+                    }
                     _ => None,
                 });
             }
