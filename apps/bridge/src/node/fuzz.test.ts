@@ -20,6 +20,8 @@ const INPUTS = Number(process.env['FUZZ_INPUTS'] ?? 200)
 const LANES = 64
 /** What a run may leave behind, whatever its length: caches fill, and collecting is not exact. */
 const MAX_GROWTH_BYTES = 24_000_000
+/** Named, because a pair of streams that is given none counts ports up, and there are 65 535. */
+const NEAR = multiaddr('/ip4/127.0.0.1/tcp/1')
 const seed = chooseSeed()
 const bench = createBench()
 
@@ -206,7 +208,7 @@ describe('a bridge that is sent bad messages', { timeout: 3_600_000 }, () => {
     const from: Attacker = { id: mallory.peerId.toMultihash().bytes }
 
     const attack = async (): Promise<void> => {
-      const [near, far] = await streamPair({ delay: 0 })
+      const [near, far] = await streamPair({ delay: 0, outboundConnection: { remoteAddr: NEAR }, inboundConnection: { remoteAddr: NEAR } })
       const answered = new Promise((resolve) => near.addEventListener('message', resolve, { once: true }))
       const served = serve(handler, far, connection)
       try {

@@ -18,7 +18,7 @@ const KEY_DEPTH = 3
 export class KadStore extends MemoryDatastore {
   readonly #limits: KadStoreLimits
   /** By name, in the order in which they were put last. */
-  readonly #keys = new Map<string, Key>()
+  readonly #entries = new Map<string, Pair>()
   /** Names by the name above them. */
   readonly #below = new Map<string, Set<string>>()
 
@@ -28,25 +28,25 @@ export class KadStore extends MemoryDatastore {
   }
 
   get size(): number {
-    return this.#keys.size
+    return this.#entries.size
   }
 
   override put(key: Key, value: Uint8Array): Promise<Key> | Key {
     if (value.length > this.#limits.maxValueBytes) throw new Error(`a value of ${value.length} bytes is too long to be kept for others`)
     const name = key.toString()
-    this.#keys.delete(name)
-    this.#keys.set(name, key)
+    this.#entries.delete(name)
+    this.#entries.set(name, { key, value })
     const below = this.#below.get(parentOf(name))
     if (below === undefined) this.#below.set(parentOf(name), new Set([name]))
     else below.add(name)
-    const [oldest] = this.#keys.values()
-    if (this.#keys.size > this.#limits.maxEntries && oldest !== undefined) void this.delete(oldest)
+    const [oldest] = this.#entries.values()
+    if (this.#entries.size > this.#limits.maxEntries && oldest !== undefined) void this.delete(oldest.key)
     return super.put(key, value)
   }
 
   override delete(key: Key): Promise<void> | void {
     const name = key.toString()
-    this.#keys.delete(name)
+    this.#entries.delete(name)
     const below = this.#below.get(parentOf(name))
     below?.delete(name)
     if (below?.size === 0) this.#below.delete(parentOf(name))
@@ -56,9 +56,9 @@ export class KadStore extends MemoryDatastore {
   override *_all(query: Query): Generator<Pair> {
     const { prefix } = query
     const isOfOneKey = prefix !== undefined && prefix.split('/').length > KEY_DEPTH
-    for (const name of isOfOneKey ? (this.#below.get(prefix) ?? []) : this.#keys.keys()) {
-      const [key, value] = [this.#keys.get(name), this.data.get(name)]
-      if (key !== undefined && value !== undefined) yield { key, value }
+    for (const name of isOfOneKey ? (this.#below.get(prefix) ?? []) : this.#entries.keys()) {
+      const pair = this.#entries.get(name)
+      if (pair !== undefined) yield pair
     }
   }
 }
