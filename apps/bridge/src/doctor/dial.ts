@@ -1,5 +1,5 @@
 /**
- * Dials the bridge as peers do, to the end of a noise handshake with the right key: by TCP and WebSocket with stock libp2p, by WebTransport with the native client.
+ * Dials the bridge as peers do, to the end of a handshake with the right key: by TCP, WebSocket, QUIC and WebRTC-direct with stock libp2p, by WebTransport with the native client.
  */
 import { noise } from '@libp2p/noise'
 import type { ComponentLogger, PrivateKey } from '@libp2p/interface'
@@ -14,13 +14,16 @@ import { WEBTRANSPORT_PATH } from '@footbridge/listeners/webtransport/request-ur
 import { WebTransportConnection } from '@footbridge/listeners/webtransport/webtransport-connection'
 import { WebTransportStream } from '@footbridge/listeners/webtransport/webtransport-stream'
 import { multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
+import { createLibp2p, type Libp2pOptions } from 'libp2p'
+import { loadNativeTransports } from '../node/native-transports.ts'
 import { createLog, libp2pLogger } from '../telemetry/log.ts'
 
 /** @returns milliseconds to the end of the handshake. @throws when it is not reached. */
 export type Dial = (address: string) => Promise<number>
 
 const TIMEOUT_MS = 8_000
+/** None is opened. */
+const MAX_STREAMS = 16
 
 /** A peer of its own each time: two dials of one peer to another are one to libp2p. */
 export async function dial(address: string): Promise<number> {
@@ -34,7 +37,7 @@ export async function dial(address: string): Promise<number> {
   const node = await createLibp2p({
     privateKey,
     logger,
-    transports: [tcp(), webSockets()],
+    transports: [tcp(), webSockets(), ...(await nativeTransportsFor(address))],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
     connectionMonitor: { enabled: false },
@@ -48,6 +51,15 @@ export async function dial(address: string): Promise<number> {
   } finally {
     await node.stop()
   }
+}
+
+/** @throws when this machine has not the module that the address takes */
+async function nativeTransportsFor(address: string): Promise<NonNullable<Libp2pOptions['transports']>> {
+  if (!/\/(quic-v1|webrtc-direct)\b/.test(address)) return []
+  const { quic, webRtcDirect, missing } = await loadNativeTransports({ maxStreams: MAX_STREAMS })
+  const [wanted, what] = address.includes('/webrtc-direct') ? ([webRtcDirect, 'WebRTC-direct'] as const) : ([quic, 'QUIC'] as const)
+  if (wanted === undefined) throw new Error(missing.find((each) => each.what === what)?.reason ?? `this machine has no ${what}`)
+  return [wanted]
 }
 
 /** As docs of libp2p's WebTransport say: the certificate by its hash, then noise on the first stream, which owns up to the hashes. */

@@ -30,6 +30,8 @@ describe('beside a healthy bridge', () => {
     expect(complaints(findings)).toEqual(['clock/clock unknown'])
     for (const id of ['websocket', 'native']) expect(named(findings, id)[0]?.found).toMatch(/^TCP \d+ answers, noise handshake in \d+ ms$/)
     expect(named(findings, 'stun').map(({ found }) => found)).toEqual(bridge.stunPorts.map((port) => `UDP ${port} answers`))
+    const announced = named(findings, 'announced').map(({ found }) => found)
+    for (const kind of ['tcp/\\d+', 'quic-v1', 'webrtc-direct']) expect(announced).toContainEqual(expect.stringMatching(`${kind} answers`))
   })
 
   it('leaves no session and no usable token behind', async () => {

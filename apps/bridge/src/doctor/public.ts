@@ -96,7 +96,7 @@ async function checkAnnounced({ diagnosis, dial }: PublicQuestion): Promise<Find
     return [warning(check, 'no address is announced', 'say where native peers reach it: --announce-addrs')]
   return Promise.all(
     diagnosis.addresses.map(async (address): Promise<Finding> => {
-      const plain = address.replace(/\/p2p\/[^/]+$/, '')
+      const plain = address.replace(/\/certhash.*$|\/p2p\/[^/]+$/, '')
       const [host, transport] = multiaddr(address).getComponents()
       if (transport?.value === '0') return error(check, `${plain}: port 0 is no port`, 'give the real one with --announce-addrs')
       const ips = await resolve(host?.value ?? '').catch(() => [])
