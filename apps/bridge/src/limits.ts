@@ -110,6 +110,14 @@ export const MAX_CONFIGURED_TOPICS = 64
 /** Places on the local network that may be dialled because somebody there said so; each is a few hundred bytes, and one machine can tell many. */
 export const MAX_LAN_ADDRESSES = 1_024
 
+/**
+ * Circuits to the bridge itself that wait for their handshake, from all its relays together: far above the visitors of one moment, and an eighth of the handshakes that it does at once,
+ * so that a bad relay keeps no browser out.
+ */
+export const MAX_PENDING_CIRCUITS = 64
+/** How long a refused STOP stream may stay open: the answer is a few bytes, and relays close at once. */
+export const STOP_ANSWER_MS = 10 * SECOND
+
 /** Connections that the bridge has dialled and nobody wants any more: a look-up in Kademlia opens dozens, and the next one finds some of them open. */
 export const MAX_IDLE_DIALLED = 100
 /** Peers heard of and never met, at about 2 KB each in libp2p's peer store. */

@@ -37,14 +37,7 @@ export function circuits(): (components: Components) => Circuits & Startable {
     let before = ''
     let last: Promise<unknown> = Promise.resolve()
 
-    const relays = (): string[] => [
-      ...new Set(
-        transportManager
-          .getListeners()
-          .flatMap((listener) => listener.getAddrs())
-          .flatMap((address) => relayOf(address) ?? []),
-      ),
-    ]
+    const relays = (): string[] => reservedOn(transportManager.getListeners())
     const onChange = (): void => {
       const now = relays().sort().join(' ')
       if (now === before) return
@@ -109,6 +102,11 @@ export function circuits(): (components: Components) => Circuits & Startable {
       },
     }
   }
+}
+
+/** The relays that hold a reservation, by PeerID. @param listeners all that the node has. */
+export function reservedOn(listeners: readonly Pick<Listener, 'getAddrs'>[]): string[] {
+  return [...new Set(listeners.flatMap((listener) => listener.getAddrs()).flatMap((address) => relayOf(address) ?? []))]
 }
 
 /** Undefined for an address that is no circuit's. */

@@ -11,7 +11,6 @@ import { noise } from '@footbridge/links/noise/noise'
 import { yamux } from '@footbridge/links/yamux/yamux'
 import { autoNAT } from '@libp2p/autonat'
 import { autoNATv2 } from '@libp2p/autonat-v2'
-import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { dcutr } from '@libp2p/dcutr'
 import type { GossipSub } from '@libp2p/gossipsub'
 import { identify, identifyPush, type Identify } from '@libp2p/identify'
@@ -42,6 +41,7 @@ import { MAX_CONNECTIONS } from '../limits.ts'
 import { circuitRelay, type HopOptions } from '../relay/hop.ts'
 import type { Relay } from '../relay/relay.ts'
 import { agentOf } from './agent.ts'
+import { circuitTransport } from './circuit-transport.ts'
 import { circuits, type Circuits } from './circuits.ts'
 import { createConnectionCap } from './connection-cap.ts'
 import type { DialPolicy } from './dial-policy.ts'
@@ -146,7 +146,7 @@ export async function createNode(options: NodeOptions): Promise<BridgeNode> {
       ...(native.quic ? [native.quic] : []),
       ...(native.webRtcDirect ? [native.webRtcDirect] : []),
       dialOnly(dialledWebSockets()),
-      circuitRelayTransport(),
+      circuitTransport(),
     ],
     // Noise first: it is what we made cheap, and every peer has it. TLS is for those that have nothing else.
     connectionEncrypters: [noise({ aead }), tls()],

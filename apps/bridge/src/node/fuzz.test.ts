@@ -5,8 +5,11 @@
  * Straight into the handlers over pairs of streams in memory, because a hundred thousand multistream handshakes would be what is measured. The bridge dials nobody here: what a message
  * makes it want to dial is refused as if nobody answered. Our own relay is in relay/fuzz-live.test.ts.
  */
+import { circuitRelayServer } from '@libp2p/circuit-relay-v2'
+import { identify } from '@libp2p/identify'
 import type { Connection, Stream, StreamHandler } from '@libp2p/interface'
 import type { ConnectionManager, Registrar } from '@libp2p/interface-internal'
+import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { streamPair } from '@libp2p/utils'
 import { multiaddr } from '@multiformats/multiaddr'
@@ -154,6 +157,11 @@ const PROTOCOLS: readonly (readonly [protocol: string, make: (random: Random, fr
   ],
 ]
 
+/** STOP is for the relays that the bridge has reserved on; strangers are refused before anything is read. */
+const CASES = PROTOCOLS.flatMap(([protocol, make]) =>
+  (protocol.endsWith('/stop') ? ['stranger', 'relay of its own'] : ['stranger']).map((by) => [protocol, by, make] as const),
+)
+
 /** What is put on a stream, in one piece or cut anywhere. */
 function makeInput(random: Random, message: Uint8Array): Uint8Array {
   const framed = (body: Uint8Array): Uint8Array => Buffer.concat([Uint8Array.from(varint(body.length)), body])
@@ -189,10 +197,15 @@ async function serve(handler: StreamHandler, stream: Stream, connection: Connect
   }
 }
 
-async function setUp(): Promise<{ bridge: TestBridge; components: Components; mallory: Peer; connection: Connection }> {
+async function setUp(isRelay: boolean): Promise<{ bridge: TestBridge; components: Components; mallory: Peer; connection: Connection }> {
   const bridge = await bench.startBridge({ dialPrivate: '127.0.0.0/8', kadProtocols: '/ipfs/kad/1.0.0' })
-  const mallory = await bench.startNode({ transports: [tcp()] })
-  await mallory.dial(multiaddr(bridge.addresses[0] ?? 'none'))
+  const mallory = await bench.startNode({
+    addresses: { listen: isRelay ? ['/ip4/127.0.0.1/tcp/0'] : [] },
+    transports: [tcp()],
+    services: { identify: identify(), ping: ping(), ...(isRelay && { relay: circuitRelayServer() }) },
+  })
+  if (isRelay) await bridge.node.services.circuits.reserve(mallory.getMultiaddrs()[0]!)
+  else await mallory.dial(multiaddr(bridge.addresses[0] ?? 'none'))
   const connection = await eventually(() => bridge.node.getConnections(mallory.peerId)[0] ?? Promise.reject(new Error('not yet')))
   // libp2p's class has them; its interface does not show them.
   const { components } = bridge.node as unknown as { components: Components }
@@ -201,8 +214,8 @@ async function setUp(): Promise<{ bridge: TestBridge; components: Components; ma
 }
 
 describe('a bridge that is sent bad messages', { timeout: 3_600_000 }, () => {
-  it.each(PROTOCOLS)('on %s keeps nothing of them and serves the next', async (protocol, make) => {
-    const { bridge, components, mallory, connection } = await setUp()
+  it.each(CASES)('on %s, sent by a %s, keeps nothing of them and serves the next', async (protocol, by, make) => {
+    const { bridge, components, mallory, connection } = await setUp(by === 'relay of its own')
     const { handler } = components.registrar.getHandler(protocol)
     const random = createRandom(seed)
     const from: Attacker = { id: mallory.peerId.toMultihash().bytes }
