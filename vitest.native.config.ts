@@ -12,8 +12,9 @@ export default defineConfig({
     root: fileURLToPath(new URL('.', import.meta.url)),
     include: ['packages/*/src/**/*.native.test.ts', 'apps/*/src/**/*.native.test.ts'],
     environment: 'node',
-    // A process of its own would be started without the newer C library.
+    // A process of its own would be started without the newer C library. One thread for all files: node-datachannel, which a bridge loads, is good for one in a process.
     pool: 'threads',
+    isolate: false,
     // One after the other: each fills both cores.
     fileParallelism: false,
     testTimeout: 30_000,
