@@ -104,7 +104,7 @@ async function send(stream: Stream, bytes: Uint8Array): Promise<void> {
     }
     const drained = settle(resolve)
     const closed = settle(() => reject(new Error('the stream was closed while its writer waited')))
-    // A connection below that had to wait tells nobody when all was sent.
+    // In case nobody tells when all was sent. It does not help the js-libp2p peer that stops (README.md), whose cause is not known.
     const timer = setInterval(() => stream.writeBufferLength === 0 && drained(), 50)
     stream.addEventListener('drain', drained)
     stream.addEventListener('close', closed)
