@@ -54,14 +54,22 @@ const lab: Step = {
   command: ['node', 'e2e/lab/run.ts', '--report', '{report}'],
   env: found,
   live: true,
-  count: countLab,
+  count: countCells,
+}
+
+const foreignPeers: Step = {
+  name: 'foreign peers',
+  command: ['node', 'e2e/interop/run.ts', '--report', '{report}'],
+  env: found,
+  live: true,
+  count: countCells,
 }
 
 const total = { passed: 0, failed: 0 }
 for (const [steps, concurrency] of [
   [[build], 1],
   [checks, undefined],
-  [[size, slow, linksFuzz, protocolsFuzz, webTransport, ...inBrowsers, lab], 1],
+  [[size, slow, linksFuzz, protocolsFuzz, webTransport, ...inBrowsers, lab, foreignPeers], 1],
 ] as const) {
   const part = await runSteps(steps, concurrency)
   total.passed += part.passed
@@ -84,8 +92,8 @@ function countPlaywright(json: string, project: Engine | 'pairs'): Count {
   }
 }
 
-/** A cell each; where no network may be made there are none, and that is said. */
-function countLab(json: string): Count {
+/** A cell each; those that could not be asked here are none, and that is said. */
+function countCells(json: string): Count {
   const { passed, failed, skipped } = JSON.parse(json) as { passed: number; failed: number; skipped?: string }
   return { passed, failed, notes: skipped === undefined ? [] : [skipped] }
 }
