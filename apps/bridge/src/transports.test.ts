@@ -2,8 +2,10 @@
  * A whole bridge, dialled in every way by stock libp2p nodes that know nothing of ours, and what it says of itself to them. WebTransport is in webtransport.native.test.ts.
  */
 import { createSocket } from 'node:dgram'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
-import { networkInterfaces } from 'node:os'
+import { networkInterfaces, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { quic } from '@chainsafe/libp2p-quic'
 import { identify, identifyPush } from '@libp2p/identify'
 import type { PeerId } from '@libp2p/interface'
@@ -57,6 +59,17 @@ describe('a bridge', { timeout: 60_000 }, () => {
     const { remotePeer } = await native.dial(addressOf(bridge, '/webrtc-direct'))
     expect(remotePeer.toString()).toBe(bridge.peer)
     expect(await native.services.ping.ping(remotePeer)).toBeGreaterThanOrEqual(0)
+  })
+
+  it('has the same address of WebRTC-direct after a restart, so that what others remember leads to it', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'footbridge-restart-'))
+    bench.cleanups.push(() => rm(dataDir, { recursive: true }))
+    const certificateOf = (bridge: TestBridge): string | undefined => addressOf(bridge, '/webrtc-direct').toString().split('/certhash/')[1]
+    const first = await bench.startBridge({ dataDir })
+    await first.stop()
+    const second = await bench.startBridge({ dataDir })
+    expect(certificateOf(first)).toMatch(/^u/)
+    expect(certificateOf(second)).toBe(certificateOf(first))
   })
 
   it('names itself and what it speaks by identify, and tells more by push when that changes', async () => {

@@ -70,7 +70,7 @@ export interface NodeOptions {
   readonly privateKey: Ed25519PrivateKey
   readonly config: Pick<
     Config,
-    'host' | 'p2pPort' | 'listenAddrs' | 'announceAddrs' | 'dialPrivate' | 'mdns' | 'mdnsTags' | 'kadProtocols' | 'upnp'
+    'dataDir' | 'host' | 'p2pPort' | 'listenAddrs' | 'announceAddrs' | 'dialPrivate' | 'mdns' | 'mdnsTags' | 'kadProtocols' | 'upnp'
   >
   readonly dialPolicy: DialPolicy
   /** Told of who is heard by mDNS. */
@@ -116,7 +116,7 @@ export async function createNode(options: NodeOptions): Promise<BridgeNode> {
   // libp2p's type does not name `lookup`; its sockets take it.
   const dialOpts = { noDelay: true, lookup: dialPolicy.lookup }
   const aead = await loadAead()
-  const native = await loadNativeTransports({ maxStreams: MAX_STREAMS })
+  const native = await loadNativeTransports({ maxStreams: MAX_STREAMS, dataDir: config.dataDir })
   for (const { what, reason } of native.missing) onMissing(what, reason)
   const listening = await nativeListening(config, native.missing, onMissing)
   const isServer = config.dialPrivate.length > 0 || config.announceAddrs.length > 0

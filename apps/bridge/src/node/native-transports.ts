@@ -4,6 +4,7 @@
  */
 import type { ComponentLogger, Metrics, PrivateKey, Transport } from '@libp2p/interface'
 import type { WebRTCDirectTransportComponents } from '@libp2p/webrtc'
+import { CERTIFICATE_LIFE_MS, createCertificateStore, keepingCertificate } from './certificate-store.ts'
 
 export interface NativeTransports {
   readonly quic?: (components: QuicComponents) => Transport
@@ -25,9 +26,13 @@ const QUIC_CONNECTION_BYTES = 4 * 1024 * 1024
 const QUIC_IDLE_MS = 20_000
 const QUIC_KEEP_ALIVE_MS = 7_000
 
-/** @param options.webRtcDirect `false` leaves it out, and its module unloaded. */
+/**
+ * @param options.webRtcDirect `false` leaves it out, and its module unloaded.
+ * @param options.dataDir where its certificate is kept; undefined for one that nobody will remember.
+ */
 export async function loadNativeTransports(options: {
   readonly maxStreams: number
+  readonly dataDir?: string
   readonly webRtcDirect?: false
 }): Promise<NativeTransports> {
   const missing: NativeTransports['missing'][number][] = []
@@ -42,6 +47,8 @@ export async function loadNativeTransports(options: {
   }
   const quic = await load('QUIC', () => import('@chainsafe/libp2p-quic'))
   const webRtc = options.webRtcDirect === false ? undefined : await load('WebRTC-direct', () => import('@libp2p/webrtc'))
+  // No STUN servers of others: a direct address says where the bridge is, and nobody else need hear of its dials.
+  const direct = webRtc?.webRTCDirect({ rtcConfiguration: { iceServers: [] }, certificateLifespan: CERTIFICATE_LIFE_MS })
   return {
     ...(quic && {
       quic: quic.quic({
@@ -52,8 +59,9 @@ export async function loadNativeTransports(options: {
         keepAliveInterval: QUIC_KEEP_ALIVE_MS,
       }),
     }),
-    // No STUN servers of others: a direct address says where the bridge is, and nobody else need hear of its dials.
-    ...(webRtc && { webRtcDirect: webRtc.webRTCDirect({ rtcConfiguration: { iceServers: [] } }) }),
+    ...(direct && {
+      webRtcDirect: options.dataDir === undefined ? direct : keepingCertificate(direct, createCertificateStore(options.dataDir)),
+    }),
     missing,
   }
 }
