@@ -70,7 +70,15 @@ export function createNetwork(parts: NetworkParts): Network {
   /** What has been started, to be stopped in reverse. */
   const stack: (() => Promise<void> | void)[] = []
 
-  const rendezvous = createRendezvous({ node, registry, bridgePeer: node.peerId.toString(), networkOf, clock, randomBytes })
+  const rendezvous = createRendezvous({
+    node,
+    registry,
+    bridgePeer: node.peerId.toString(),
+    networkOf,
+    onRegistered: ({ peer, addresses: told }) => discovery.heard(peer.toString(), told, 'rendezvous'),
+    clock,
+    randomBytes,
+  })
   const meeting = createRendezvousPlace({
     namespaces: () => config.rendezvousNamespaces,
     registrar: rendezvous,

@@ -3,7 +3,12 @@
  * bridge alone, and its token pays; when it is not reachable any more it is dropped. Anybody else may register too, within what is kept for strangers, until their time is over.
  * Not here: the protocol and what is kept (packages/protocols/src/rendezvous), and which virtual peers the bridge registers for their devices (announce/).
  */
-import { createRendezvousServer, type RendezvousPolicy, type RendezvousServer } from '@footbridge/protocols/rendezvous/rendezvous-server'
+import {
+  createRendezvousServer,
+  type RendezvousPolicy,
+  type RendezvousServer,
+  type RendezvousServerOptions,
+} from '@footbridge/protocols/rendezvous/rendezvous-server'
 import type { RecordForm } from '@footbridge/protocols/rendezvous/records'
 import type { Libp2p, PeerId } from '@libp2p/interface'
 import {
@@ -28,11 +33,13 @@ export interface RendezvousDependencies {
   readonly bridgePeer: string
   /** The network that a connection comes from, such as its IPv4 /24; undefined for this machine's own. */
   readonly networkOf: (from: { readonly remoteAddr: Parameters<RendezvousPolicy['scopesOf']>[1] }) => string | undefined
+  readonly onRegistered: NonNullable<RendezvousServerOptions['onRegistered']>
   readonly clock: () => number
   readonly randomBytes: (length: number) => Uint8Array
 }
 
-export function createRendezvous({ node, registry, bridgePeer, networkOf, clock, randomBytes }: RendezvousDependencies): Rendezvous {
+export function createRendezvous(dependencies: RendezvousDependencies): Rendezvous {
+  const { node, registry, bridgePeer, networkOf, onRegistered, clock, randomBytes } = dependencies
   const throughUs = `/p2p/${bridgePeer}/p2p-circuit`
   let unsubscribe: (() => void) | undefined
 
@@ -59,6 +66,7 @@ export function createRendezvous({ node, registry, bridgePeer, networkOf, clock,
       formOf: (peer) => readableForm(node.peerStore, peer),
     },
     limits: { perNamespace: MAX_REGISTRATIONS_PER_NAMESPACE, total: MAX_REGISTRATIONS },
+    onRegistered,
     clock,
     randomBytes,
   })
