@@ -5,7 +5,7 @@
  *     const { ttlSeconds } = await client.register(point, 'footbridge')
  *     const { found, cookie } = await client.discover(point, { namespace: 'footbridge' })
  *
- * Not here: when to ask again (rendezvous-registrar.ts), and what becomes of the peers that were found.
+ * Not here: when to ask again, and what becomes of the peers that were found.
  */
 import type { Libp2p, PeerId, PrivateKey, Stream } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'

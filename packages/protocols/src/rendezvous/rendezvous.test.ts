@@ -11,7 +11,6 @@ import { signRecords } from '../announce/signed-records.ts'
 import { frameStream } from '../frame-stream.ts'
 import { openEitherRecord, signLegacyRecord } from './records.ts'
 import { createRendezvousClient, type RendezvousClient } from './rendezvous-client.ts'
-import { createRendezvousRegistrar, type RendezvousRegistrar } from './rendezvous-registrar.ts'
 import { createRendezvousServer, type RendezvousServer, type RendezvousServerOptions } from './rendezvous-server.ts'
 import { decodeMessage, encodeMessage, MAX_REQUEST_BYTES, RENDEZVOUS_PROTOCOL, STATUS, type RendezvousMessage } from './wire.ts'
 
@@ -314,29 +313,6 @@ describe('a client and a point', () => {
     book.drop(alice.node.peerId.toString())
     expect([book.size(), book.totals().unregistered]).toEqual([0, 1])
   })
-})
-
-test('T8: two registrars find each other, and not those that have gone', async () => {
-  const running = await startServer()
-  const [alice, bob] = [await createPeer(), await createPeer()]
-  const seen = new Map<string, Set<string>>()
-  const join = ({ client }: Peer, name: string): RendezvousRegistrar => {
-    const mine = new Set<string>()
-    seen.set(name, mine)
-    return createRendezvousRegistrar({
-      client,
-      point: at(),
-      namespace: 'meadow',
-      times: { discoverEveryMs: 50 },
-      onFound: (found) => found.forEach(({ peer }) => mine.add(peer.toString())),
-    })
-  }
-  const registrars = [join(alice, 'alice'), join(bob, 'bob')]
-  for (const registrar of registrars) registrar.addressesChanged(true)
-  await expect.poll(() => [...seen.values()].map((mine) => mine.size), PATIENCE).toEqual([2, 2])
-  expect(registrars.map((registrar) => registrar.word())).toEqual(['registered', 'registered'])
-  for (const registrar of registrars) await registrar.stop()
-  await expect.poll(() => running.size(), PATIENCE).toBe(0)
 })
 
 describe('a client', () => {

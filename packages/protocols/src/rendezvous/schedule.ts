@@ -1,4 +1,4 @@
-/** A timer as the server and the registrar take it, so that tests bring their own. */
+/** A timer as the server takes it, so that tests bring their own. */
 export function scheduleByTimer(run: () => void, ms: number): () => void {
   const timer = setTimeout(run, ms)
   // In Node a registration must not keep a process alive.
