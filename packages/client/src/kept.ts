@@ -1,5 +1,5 @@
 /**
- * What is there without any network: the stores and the views over them. Made by open.ts, used by both halves of the SDK.
+ * What is there without any network: the stores and the views over them. Made by opening/keep.ts, used by both halves of the SDK.
  */
 import type { ConnectionState, Findable, Profile } from './api.ts'
 import type { Transfers } from './blobs/transfers.ts'

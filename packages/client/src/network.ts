@@ -1,6 +1,6 @@
 /**
  * The half of the SDK that needs libp2p, loaded after the first paint: node, bridge link, paths, outbox and transfers, wired together.
- * Not here: anything kept (open.ts made it) and any decision (each part has its own file).
+ * Not here: anything kept (opening/keep.ts made it) and any decision (each part has its own file).
  */
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'

@@ -1,6 +1,6 @@
 /**
  * A following tab's side of the talk between tabs: asks the leader to act, with a deadline, and takes what it shows.
- * Not here: who leads (lead.ts), where what is shown goes (open.ts).
+ * Not here: who leads (lead.ts), where what is shown goes (opening/tabs.ts).
  */
 import { FootbridgeError } from '@footbridge/shared/errors'
 import type { ActName, Acts, Mirror, TabMessage } from './messages.ts'

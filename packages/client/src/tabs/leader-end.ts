@@ -1,6 +1,6 @@
 /**
  * The leading tab's side of the talk between tabs: shows the others what it sees while there are others, and does what they ask.
- * Not here: who leads (lead.ts), what the acts are (open.ts).
+ * Not here: who leads (lead.ts), what the acts are (opening/acts.ts).
  */
 import { FootbridgeError } from '@footbridge/shared/errors'
 import type { BridgeNotices, ConnectionState, Findable, LogEntry, Peer, Readable, Transfer } from '../api.ts'
