@@ -41,6 +41,12 @@ export function formatDay(at: number, now: number): string {
   return days === 1 ? m.time_yesterday() : formatDate(at, now)
 }
 
+/** For the end of a row: the clock today, then the day. */
+export function formatShort(at: number, now: number): string {
+  if (startOfDay(at) === startOfDay(now)) return formatClock(at)
+  return new Date(at).toLocaleDateString('en-GB', { day: 'numeric', month: 'short' })
+}
+
 export function startOfDay(at: number): number {
   return new Date(at).setHours(0, 0, 0, 0)
 }

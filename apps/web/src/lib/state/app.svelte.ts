@@ -1,6 +1,6 @@
 /**
  * What the whole app shares: the SDK's facts as reactive values, and which screen they call for.
- * Not here: the way in (arrival.svelte.ts), one conversation (talk.svelte.ts).
+ * Not here: the way in (arrival.svelte.ts), one conversation (talk.svelte.ts), one room (room-talk.svelte.ts).
  */
 import type { CheckUp } from '@footbridge/client/check-up/facts'
 import type { BridgeNotices, ConnectionState, Findable, Footbridge, LogEntry, Peer, Profile, TabRole } from '@footbridge/client/api'
@@ -9,6 +9,7 @@ import { isFootbridgeError, type ErrorCode } from '@footbridge/shared/errors'
 import { needsToken } from '../words/errors.ts'
 import { spanOfConnection, type SpanKind } from '../words/paths.ts'
 import { Clock } from './clock.svelte.ts'
+import { LeftRooms } from './left-rooms.svelte.ts'
 import { Live } from './live.svelte.ts'
 
 const SKIPPED_NAME_KEY = 'footbridge.name-skipped'
@@ -16,6 +17,7 @@ const SKIPPED_NAME_KEY = 'footbridge.name-skipped'
 export class App {
   readonly client: Footbridge
   readonly clock = new Clock()
+  readonly leftRooms: LeftRooms
   readonly #connection: Live<ConnectionState>
   readonly #notices: Live<BridgeNotices>
   readonly #tab: Live<TabRole>
@@ -46,6 +48,7 @@ export class App {
     this.#profile = new Live(client.profile)
     this.#findable = new Live(client.findable)
     this.#checkUp = new Live(client.checkUp.report)
+    this.leftRooms = new LeftRooms(client.rooms, storage, (error) => this.noteFailure(error))
     this.#nameSkipped = storage.getItem(SKIPPED_NAME_KEY) !== null
   }
 
@@ -66,9 +69,10 @@ export class App {
     return this.#peers.current
   }
 
-  /** Joined rooms. */
+  /** Joined rooms, without one that is being left. */
   get rooms(): readonly Room[] {
-    return this.#rooms.current
+    const { pending } = this.leftRooms
+    return pending === undefined ? this.#rooms.current : this.#rooms.current.filter(({ name }) => name !== pending)
   }
 
   get roomTopics(): RoomTopics {
@@ -134,6 +138,17 @@ export class App {
 
   room(name: string): Room | undefined {
     return this.rooms.find((room) => room.name === name)
+  }
+
+  /** @returns the room's name as it was taken. @throws FootbridgeError as `Rooms.join` */
+  joinRoom(name: string): Promise<string> {
+    return this.leftRooms.join(name)
+  }
+
+  /** Deletes everything of Footbridge from this browser. */
+  async forget(): Promise<void> {
+    await this.client.forget()
+    this.leftRooms.forget()
   }
 
   /** Arrive stays on screen while somebody logs in, so that its last step can be read. */

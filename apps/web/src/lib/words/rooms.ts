@@ -40,3 +40,8 @@ export function gapWords(from: number, until: number): string {
     isOneDay ? formatClock(at) : new Date(at).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' })
   return m.room_gap({ from: words(from), until: words(until) })
 }
+
+/** What is offered to whoever wants to join: the first room, then those that were left here; without the joined ones. */
+export function suggestedRooms(first: string, left: readonly string[], joined: readonly Pick<Room, 'name'>[]): readonly string[] {
+  return [...new Set([first, ...left])].filter((name) => !joined.some((room) => room.name === name))
+}
