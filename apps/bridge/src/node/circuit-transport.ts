@@ -10,6 +10,7 @@ import { MAX_PENDING_CIRCUITS, STOP_ANSWER_MS } from '../limits.ts'
 import { frameMessage } from '../relay/framing.ts'
 import { encodeStopMessage, STATUS, STOP_PROTOCOL, type Status } from '../relay/wire.ts'
 import { reservedOn } from './circuits.ts'
+import { replacing } from './replacing.ts'
 import { resetAfter } from './stream-deadline.ts'
 
 /** For libp2p's `transports`. */
@@ -58,10 +59,4 @@ async function refuse(stream: Stream, status: Status): Promise<void> {
   stream.send(frameMessage(encodeStopMessage({ type: 'STATUS', status })))
   resetAfter(stream, STOP_ANSWER_MS, 'the answer was not taken, or the stream not closed after it')
   await stream.close()
-}
-
-/** The same object but for some of its members, made when they are asked for: libp2p's components are a proxy, which cannot be spread, and are not all there at first. */
-function replacing<Whole extends object>(whole: Whole, members: Readonly<Partial<Record<keyof Whole & string, () => unknown>>>): Whole {
-  const makers = new Map<string | symbol, () => unknown>(Object.entries(members))
-  return new Proxy(whole, { get: (target, name) => makers.get(name)?.() ?? Reflect.get(target, name) })
 }

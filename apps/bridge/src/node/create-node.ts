@@ -50,6 +50,7 @@ import { kademlias, type Kademlias } from './kademlia.ts'
 import { listenAddresses, probeUdp, versionOf } from './listen-addresses.ts'
 import { loadNativeTransports } from './native-transports.ts'
 import { ownAddresses } from './own-addresses.ts'
+import { withReleasedStreams } from './released-streams.ts'
 
 export type BridgeServices = Kademlias & {
   readonly identify: Identify
@@ -176,7 +177,7 @@ export async function createNode(options: NodeOptions): Promise<BridgeNode> {
     services: {
       identify: identify(),
       identifyPush: identifyPush(),
-      ping: ping(),
+      ping: withReleasedStreams(ping()),
       relay: circuitRelay(relay),
       ownAddresses: ownAddresses(),
       circuits: circuits(),

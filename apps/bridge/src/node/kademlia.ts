@@ -9,6 +9,8 @@ import type { PeerDiscovery, PeerInfo } from '@libp2p/interface'
 import { kadDHT, type KadDHT, type KadDHTComponents } from '@libp2p/kad-dht'
 import { KadStore } from './kad-store.ts'
 import { MAX_KAD_ENTRIES, MAX_KAD_VALUE_BYTES } from '../limits.ts'
+import { withReleasedStreams } from './released-streams.ts'
+import { replacing } from './replacing.ts'
 
 export type KademliaName = `kademlia${number}`
 export type Kademlias = Readonly<Record<KademliaName, KadDHT>>
@@ -45,7 +47,7 @@ export function kademlias(options: KademliaOptions): Record<KademliaName, (compo
       incomingMessageTimeout: INCOMING_MESSAGE_MS,
       ...(clientMode === false && { clientMode }),
     })
-    services[`kademlia${index}`] = (components) => create(withStore(components, store))
+    services[`kademlia${index}`] = withReleasedStreams((components) => create(replacing(components, { datastore: () => store })))
   }
   return services
 }
@@ -56,11 +58,4 @@ export function kademliasOf(services: object): readonly { readonly protocol: str
     .filter(([name]) => /^kademlia\d+$/.test(name))
     .map(([, service]) => service as KadDHT & PeerDiscovery & { readonly protocol: string })
     .map((table) => ({ protocol: table.protocol, table }))
-}
-
-/** libp2p's components with another datastore: theirs is a proxy, which cannot be spread. */
-function withStore(components: KadDHTComponents, datastore: KadStore): KadDHTComponents {
-  return new Proxy(components, {
-    get: (target, name) => (name === 'datastore' ? datastore : Reflect.get(target, name)),
-  })
 }

@@ -21,7 +21,7 @@ import {
   startRawPeer,
   usedMemory,
 } from '../test-raw-peers.ts'
-import { chooseSeed, createRandom, mutate, type Random } from './test-mutations.ts'
+import { chooseSeed, createRandom, mutate, type Random } from '@footbridge/protocols/fuzz/test-mutations'
 import { HOP_PROTOCOL, STATUS, STOP_PROTOCOL, decodeHopMessage, encodeHopMessage, encodeStopMessage, type HopMessage } from './wire.ts'
 
 const HOP_INPUTS = 1_500

@@ -9,7 +9,7 @@ import { utf8Encode } from '@footbridge/shared/text-codec'
 import { decodeControlFrame, type ControlFrame } from '@footbridge/shared/wire/control-frame'
 import { encodeJsonFrame } from '@footbridge/shared/wire/json-frame'
 import { describe, expect, it } from 'vitest'
-import { chooseSeed, createRandom, mutate, type Random } from './test-mutations.ts'
+import { chooseSeed, createRandom, mutate, type Random } from '@footbridge/protocols/fuzz/test-mutations'
 import {
   HOP_TYPES,
   STOP_TYPES,
