@@ -9,11 +9,12 @@
 import { loadAead } from '@footbridge/links/noise/aead'
 import { noise } from '@footbridge/links/noise/noise'
 import { yamux } from '@footbridge/links/yamux/yamux'
+import { identify } from '@footbridge/protocols/identify/identify'
 import { autoNAT } from '@libp2p/autonat'
 import { autoNATv2 } from '@libp2p/autonat-v2'
 import { dcutr } from '@libp2p/dcutr'
 import type { GossipSub } from '@libp2p/gossipsub'
-import { identify, identifyPush, type Identify } from '@libp2p/identify'
+import { identifyPush, type Identify } from '@libp2p/identify'
 import type {
   ComponentLogger,
   Ed25519PrivateKey,
@@ -78,6 +79,8 @@ export interface NodeOptions {
   readonly onHeardOnLan: (peer: PeerInfo) => void
   /** What Kademlia says of a peer, before it is said. */
   readonly kademliaAnswers: (mapper: (info: PeerInfo) => PeerInfo) => (info: PeerInfo) => PeerInfo
+  /** Whether a peer may be given more gossip. */
+  readonly mayHaveGossip: (peer: string) => boolean
   /** Told of a transport that this machine, or its ports, cannot have. */
   readonly onMissing: (what: string, reason: string) => void
   readonly webSockets: WebSocketListener
@@ -185,7 +188,7 @@ export async function createNode(options: NodeOptions): Promise<BridgeNode> {
       autoNat: autoNAT(),
       autoNatV2: autoNATv2(),
       dcutr: dcutr(),
-      pubsub: gossip(),
+      pubsub: gossip(options.mayHaveGossip),
       ...kademlias({
         protocols: config.kadProtocols,
         clientMode: isServer ? false : undefined,

@@ -7,7 +7,8 @@ import { loadAead } from '@footbridge/links/noise/aead'
 import { noise } from '@footbridge/links/noise/noise'
 import { yamux } from '@footbridge/links/yamux/yamux'
 import type { WebSocketListener } from '@footbridge/listeners/websocket/websocket-listener'
-import { identify, type Identify } from '@libp2p/identify'
+import { identify } from '@footbridge/protocols/identify/identify'
+import type { Identify } from '@libp2p/identify'
 import type {
   ComponentLogger,
   Ed25519PrivateKey,

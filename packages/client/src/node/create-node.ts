@@ -4,10 +4,10 @@
  * Settings and their reasons: reference libp2p-pitfalls, section F.
  */
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
-import { identify } from '@libp2p/identify'
 import type { ComponentLogger, Connection, Ed25519PrivateKey, Libp2p, Listener, PeerId, Transport } from '@libp2p/interface'
 import type { TransportManager } from '@libp2p/interface-internal'
 import type { GossipSubComponents } from '@libp2p/gossipsub'
+import { identify } from '@footbridge/protocols/identify/identify'
 import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
 import { multiaddr } from '@multiformats/multiaddr'
