@@ -211,6 +211,7 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       kademliaAnswers: (mapper) => kademlia.answers(mapper),
       onMissing: (what, reason) => log.warn({ reason }, `done without ${what}`),
       webSockets,
+      mayHaveGossip: (id) => relay.beside.mayPass(id),
       tunnels,
       webTransport:
         webTransports === undefined || config.wtPort === undefined

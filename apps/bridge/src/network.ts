@@ -111,7 +111,15 @@ export function createNetwork(parts: NetworkParts): Network {
   })
   const onOwnAddresses = (): void => announce.ownAddressesChanged()
 
-  const gossip = createGossip({ pubsub: node.services.pubsub, node, registry, configured: config.gossipTopics, clock })
+  const { pubsub, relay } = node.services
+  const gossip = createGossip({
+    pubsub,
+    node,
+    registry,
+    charge: (peer, bytes) => relay.beside.charge(peer, bytes),
+    configured: config.gossipTopics,
+    clock,
+  })
 
   const discovery = createDiscovery({
     node,
@@ -165,9 +173,9 @@ export function createNetwork(parts: NetworkParts): Network {
         table.addEventListener('peer', onKademlia)
         stack.push(() => table.removeEventListener('peer', onKademlia))
       }
-      node.services.pubsub.addEventListener('message', onGossip)
+      pubsub.addEventListener('message', onGossip)
       stack.push(
-        () => node.services.pubsub.removeEventListener('message', onGossip),
+        () => pubsub.removeEventListener('message', onGossip),
         () => discovery.stop(),
       )
       await discovery.start()

@@ -22,6 +22,9 @@ let native: Peer
 let gossip: Gossip
 let sessions: Map<string, Session>
 let tell: (change: SessionChange) => void
+/** What was charged, and who has used up what they may. */
+let charges: string[]
+let spent: Set<string>
 const now = 1_000_000
 
 async function createPeer(listens = false, pubsub = gossipsub({ allowPublishToZeroTopicPeers: true })): Promise<Peer> {
@@ -60,9 +63,23 @@ const meshAt = (peer: Peer, topic: string): string[] =>
   (peer.services.pubsub as unknown as { getMeshPeers(topic: string): string[] }).getMeshPeers(topic)
 const subscribersAt = (peer: Peer, topic: string): string[] => peer.services.pubsub.getSubscribers(topic).map(String)
 
+/** Both on the topic, and mesh peers of the bridge. */
+async function meet(topic: string): Promise<void> {
+  for (const peer of [alice, native]) peer.services.pubsub.subscribe(topic)
+  await vi.waitFor(() => {
+    expect(meshAt(bridge, topic)).toHaveLength(2)
+    for (const peer of [alice, native]) expect(subscribersAt(peer, topic)).toEqual([bridge.peerId.toString()])
+  }, 10_000)
+}
+
 beforeEach(async () => {
   sessions = new Map()
-  bridge = await createPeer(true, gossipService())
+  charges = []
+  spent = new Set()
+  bridge = await createPeer(
+    true,
+    gossipService((peer) => !spent.has(peer)),
+  )
   alice = await createPeer()
   native = await createPeer()
   gossip = createGossip({
@@ -75,6 +92,10 @@ beforeEach(async () => {
         tell = listener
         return () => undefined
       },
+    },
+    charge(peer, bytes) {
+      charges.push(`${peer === alice.peerId.toString() ? 'alice' : 'native'} ${bytes}`)
+      return !spent.has(peer)
     },
     configured: ['lighthouse'],
     clock: () => now,
@@ -141,6 +162,38 @@ test('what is above the rate of a token is not passed on', async () => {
   for (let index = 0; index < flood; index++) await alice.services.pubsub.publish('harbour', Buffer.from(`${index}`))
   await vi.waitFor(() => expect(gossip.usedBy('t_1').dropped).toBe(20), 10_000)
   await vi.waitFor(() => expect(nativeHears).toHaveLength(MESSAGE_BURST_OF_TOKEN), 10_000)
+})
+
+test('a message is charged to who hands it in and to the sessions that use its topic', async () => {
+  logIn(alice)
+  const [aliceHears, nativeHears] = [listen(alice, 'harbour'), listen(native, 'harbour')]
+  await meet('harbour')
+  await native.services.pubsub.publish('harbour', Buffer.from('high tide at nine'))
+  await vi.waitFor(() => expect(aliceHears).toHaveLength(1), 10_000)
+  expect(charges.splice(0)).toEqual(['native 17', 'alice 17'])
+  await alice.services.pubsub.publish('harbour', Buffer.from('thank you'))
+  await vi.waitFor(() => expect(nativeHears).toHaveLength(1), 10_000)
+  expect(charges).toEqual(['alice 9'])
+})
+
+test('who has used up their day is given no gossip and hands none in, until they may again', async () => {
+  logIn(alice)
+  const [aliceHears, nativeHears] = [listen(alice, 'harbour'), listen(native, 'harbour')]
+  await meet('harbour')
+  spent.add(alice.peerId.toString())
+  await vi.waitFor(() => expect(meshAt(bridge, 'harbour')).toEqual([native.peerId.toString()]), 10_000)
+  await alice.services.pubsub.publish('harbour', Buffer.from('hello'))
+  await vi.waitFor(() => expect(charges.splice(0)).toEqual(['alice 5']), 10_000)
+  await native.services.pubsub.publish('harbour', Buffer.from('high tide at nine'))
+  await vi.waitFor(() => expect(charges).toEqual(['native 17', 'alice 17']), 10_000)
+  // Still carried: it is known what she listens to.
+  expect(gossip.topics()).toContain('harbour')
+  expect([aliceHears, nativeHears]).toEqual([[], []])
+  spent.clear()
+  await native.services.pubsub.publish('harbour', Buffer.from('low tide at three'))
+  await vi.waitFor(() => expect(aliceHears).toContain('low tide at three'), 20_000)
+  await alice.services.pubsub.publish('harbour', Buffer.from('thank you'))
+  await vi.waitFor(() => expect(nativeHears).toEqual(['thank you']), 10_000)
 })
 
 test('start and stop may be called again, and stop leaves every topic', () => {

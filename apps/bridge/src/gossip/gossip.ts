@@ -1,7 +1,9 @@
 /**
  * The bridge as a mesh peer: it subscribes to exactly the topics that its sessions use, so that what browsers and native peers say reaches each other
- * (a relay forwards nothing that it is not subscribed to, and a circuit carries no gossip). What a token's peers hand in is counted and limited together.
- * Not here: which topics those are (topic-book.ts), how much is too much (rates.ts), gossipsub's own settings (node/gossip.ts).
+ * (a relay forwards nothing that it is not subscribed to, and a circuit carries no gossip). What a token's peers hand in is counted and limited together, and a message is paid for
+ * as relayed bytes are: by who hands it in, and by every session that uses its topic.
+ * Not here: which topics those are (topic-book.ts), how much is too much (rates.ts), what a day and a rate are (relay/beside.ts), gossipsub's own settings, and how somebody who may
+ * not have more gets none (node/gossip.ts).
  */
 import { TopicValidatorResult, type GossipSub, type Message, type SubscriptionChangeData } from '@libp2p/gossipsub'
 import type { Libp2p, PeerId } from '@libp2p/interface'
@@ -25,12 +27,14 @@ export interface GossipDependencies {
   readonly pubsub: Pick<GossipSub, 'subscribe' | 'unsubscribe' | 'topicValidators' | 'addEventListener' | 'removeEventListener'>
   readonly node: Pick<Libp2p, 'addEventListener' | 'removeEventListener'>
   readonly registry: Pick<Registry, 'get' | 'list' | 'subscribe'>
+  /** @returns whether these bytes of that peer may pass; who may not is told. */
+  readonly charge: (peer: string, bytes: number) => boolean
   /** Carried whoever is here. */
   readonly configured: readonly string[]
   readonly clock: () => number
 }
 
-export function createGossip({ pubsub, node, registry, configured, clock }: GossipDependencies): Gossip {
+export function createGossip({ pubsub, node, registry, charge, configured, clock }: GossipDependencies): Gossip {
   const book = createTopicBook(configured)
   const rates = createRates(clock)
   const carried = new Set<string>()
@@ -42,10 +46,14 @@ export function createGossip({ pubsub, node, registry, configured, clock }: Goss
     return session === undefined || session.state === 'ended' ? { kind: 'peer', id } : { kind: 'token', id: session.grant.tokenId }
   }
 
-  /** Dropped in silence when it is too much; refused, which costs its sender's standing, when nobody could have sent it. */
-  const validate = (from: PeerId, message: Message): TopicValidatorResult => {
-    if (message.data.length > MAX_GOSSIP_BYTES) return TopicValidatorResult.Reject
-    return rates.take(payerOf(from), message.data.length) ? TopicValidatorResult.Accept : TopicValidatorResult.Ignore
+  /** Dropped when it is too much; refused, which costs its sender's standing, when nobody could have sent it. */
+  const validate = (from: PeerId, { topic, data: { length } }: Message): TopicValidatorResult => {
+    if (length > MAX_GOSSIP_BYTES) return TopicValidatorResult.Reject
+    const sender = from.toString()
+    if (!rates.take(payerOf(from), length) || !charge(sender, length)) return TopicValidatorResult.Ignore
+    // Who cannot pay has it all the same: gossipsub stops giving them more within two seconds, and would be no cheaper for one message.
+    for (const user of book.users(topic)) if (user !== sender) charge(user, length)
+    return TopicValidatorResult.Accept
   }
 
   const follow = (): void => {

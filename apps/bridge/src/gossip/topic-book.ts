@@ -18,7 +18,7 @@ export interface TopicBook {
   /** In the order in which they were first wanted; the operator's first. At most MAX_TOPICS. */
   topics(): ReadonlySet<string>
   /** Peers with a session that use the topic. */
-  users(topic: string): number
+  users(topic: string): Iterable<string>
 }
 
 export function createTopicBook(configured: readonly string[] = []): TopicBook {
@@ -72,6 +72,6 @@ export function createTopicBook(configured: readonly string[] = []): TopicBook {
       }
       return wanted
     },
-    users: (topic) => users.get(topic)?.size ?? 0,
+    users: (topic) => users.get(topic) ?? [],
   }
 }

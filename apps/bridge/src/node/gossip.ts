@@ -12,8 +12,14 @@ const MAX_OUTBOUND_BYTES = 4 * 1024 * 1024
 /** What one peer's topics may take here, at about 1 KB each: 256 rooms. */
 const MAX_TOPIC_BYTES_PER_PEER = 256 * 1024
 
-/** For libp2p's `services`. */
-export function gossip(): (components: GossipSubComponents) => GossipSub {
+/**
+ * What gossipsub takes somebody for who may not have more: below what gets messages and word of them (-50), above what is not heard at all (-80), so that their topics stay known.
+ * Standing is asked for every second, and good again as soon as they may.
+ */
+const STANDING_OF_HELD_UP = -60
+
+/** For libp2p's `services`. @param mayHave whether this peer may be given more. */
+export function gossip(mayHave: (peer: string) => boolean): (components: GossipSubComponents) => GossipSub {
   return gossipsub({
     globalSignaturePolicy: StrictSign,
     runOnLimitedConnection: false,
@@ -23,7 +29,11 @@ export function gossip(): (components: GossipSubComponents) => GossipSub {
     // Addresses of others are for discovery to find, which checks them.
     doPX: false,
     // A class behind one NAT, or everybody behind one proxy, has one address: the eleventh would be shunned.
-    scoreParams: { IPColocationFactorWeight: 0 },
+    scoreParams: {
+      IPColocationFactorWeight: 0,
+      appSpecificWeight: 1,
+      appSpecificScore: (peer) => (mayHave(peer) ? 0 : STANDING_OF_HELD_UP),
+    },
     maxInboundDataLength: MAX_MESSAGE_BYTES,
     maxOutboundBufferSize: MAX_OUTBOUND_BYTES,
     maxTopicBytesPerPeer: MAX_TOPIC_BYTES_PER_PEER,

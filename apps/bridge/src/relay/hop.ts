@@ -10,6 +10,7 @@ import type { ConnectionManager, Registrar } from '@libp2p/interface-internal'
 import { byteStream } from '@libp2p/utils'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { resetAfter } from '../node/stream-deadline.ts'
+import { createBeside } from './beside.ts'
 import { createCircuits } from './circuits.ts'
 import { createConnect } from './connect.ts'
 import { createCounters } from './counters.ts'
@@ -56,6 +57,7 @@ function createHop(components: HopComponents, options: HopOptions): Relay & Star
   const rates = createRateBook({ now })
   const counters = createCounters()
   const circuits = createCircuits({ limits, policy, rates, counters, events, now })
+  const beside = createBeside({ policy, rates, events, now })
   const reservations = createReservations({
     max: limits.maxReservations,
     now,
@@ -127,6 +129,7 @@ function createHop(components: HopComponents, options: HopOptions): Relay & Star
 
   const onPeerGone = ({ detail: peer }: CustomEvent<PeerId>): void => {
     reservations.release(peer)
+    beside.forget(peer.toString())
   }
 
   const sweep = (): void => {
@@ -158,6 +161,7 @@ function createHop(components: HopComponents, options: HopOptions): Relay & Star
     },
     hasReservation: (peer) => reservations.has(peer),
     circuits: () => circuits.list(),
+    beside,
     limitsChanged: () => circuits.limitsChanged(),
     drain(ms) {
       draining = true

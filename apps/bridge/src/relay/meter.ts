@@ -9,7 +9,7 @@
 import type { RelayLimits } from './limits.ts'
 import type { RateBook, RateClaim } from './rate-book.ts'
 import type { DailyBudgets, DailyClaim } from './relay.ts'
-import { byteRateClaims, type Scope } from './scopes.ts'
+import { byteRateClaims, dayClaims, type Scope } from './scopes.ts'
 
 /**
  * Says what a message costs: how long to wait before the next one, or that it must not be sent and the circuit ends. `waitMs` is at most MAX_WAIT_MS; when it
@@ -61,7 +61,7 @@ export interface MeterOptions {
 export function createMeter({ limits, rates, days, now, scopes, events }: MeterOptions): Meter {
   const carried: [number, number] = [0, 0]
   let rateClaims: readonly (RateClaim & Scope)[] = []
-  let dayClaims: readonly (DailyClaim & Scope)[] = []
+  let ownDays: readonly (DailyClaim & Scope)[] = []
   let leaseSize = 0
   /** Bytes that are paid for and not carried yet; below zero is what a farewell owes. */
   let left = 0
@@ -73,10 +73,7 @@ export function createMeter({ limits, rates, days, now, scopes, events }: MeterO
 
   const setScopes = (given: readonly Scope[]): void => {
     rateClaims = byteRateClaims(given)
-    // Tokens are counted without a limit too: people want to know.
-    dayClaims = given.flatMap((scope) =>
-      scope.kind === 'token' || scope.limits.bytesPerDay !== null ? [{ ...scope, maxBytes: scope.limits.bytesPerDay }] : [],
-    )
+    ownDays = dayClaims(given)
     const slowest = Math.min(...rateClaims.map(({ perSecond }) => perSecond))
     leaseSize = Math.max(MIN_LEASE_BYTES, Math.min(limits.leaseBytes, Math.floor(slowest * LEASE_SECONDS)))
   }
@@ -105,14 +102,14 @@ export function createMeter({ limits, rates, days, now, scopes, events }: MeterO
     enter()
     if (cutAt !== undefined) return waitForCut(cutAt)
     const short = -left
-    const lease = days.take(dayClaims, short, Math.max(short, leaseSize))
+    const lease = days.take(ownDays, short, Math.max(short, leaseSize))
     if (lease.state === 'taken') {
       left += lease.bytes
       day = lease.day
       return throttle(lease.bytes)
     }
     cutAt = events.exhausted(lease.claim)
-    day = days.overdraw(dayClaims, limits.farewellBytes)
+    day = days.overdraw(ownDays, limits.farewellBytes)
     left += limits.farewellBytes
     return left >= 0 ? PAID : waitForCut(cutAt)
   }
@@ -150,9 +147,9 @@ export function createMeter({ limits, rates, days, now, scopes, events }: MeterO
   function giveBack(): void {
     if (left < 0) {
       // Messages that came after the farewell was used up.
-      days.overdraw(dayClaims, -left)
+      days.overdraw(ownDays, -left)
     } else if (left > 0) {
-      days.giveBack(dayClaims, left, day)
+      days.giveBack(ownDays, left, day)
       if (cutAt === undefined) rates.giveBack(rateClaims, left)
     }
     left = 0

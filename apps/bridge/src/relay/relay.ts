@@ -3,6 +3,7 @@
  * Not here: the wire and the pump (hop.ts, pump.ts), and who may reserve (the policy comes in).
  */
 import type { PeerId } from '@libp2p/interface'
+import type { Beside } from './beside.ts'
 import type { CutReason, RelayCounters, TrafficCounters } from './counters.ts'
 import type { ScopeKind, ScopeLimits } from './scopes.ts'
 
@@ -65,6 +66,8 @@ export interface Relay {
   release(peer: PeerId): void
   hasReservation(peer: PeerId): boolean
   circuits(): readonly CircuitInfo[]
+  /** Of what passes the bridge in other ways, and is paid for alike. */
+  readonly beside: Pick<Beside, 'charge' | 'mayPass'>
   /** To be called after limits changed: running circuits use the new ones from their next bytes on. What is held beyond a lowered count is left. */
   limitsChanged(): void
   /**

@@ -11,7 +11,7 @@ import { addressKey } from '@footbridge/listeners/websocket/address-key'
 import type { Connection } from '@libp2p/interface'
 import { getNetConfig } from '@libp2p/utils'
 import type { RateClaim } from './rate-book.ts'
-import type { RelayPolicy } from './relay.ts'
+import type { DailyClaim, RelayPolicy } from './relay.ts'
 
 export type ScopeKind = 'token' | 'peer' | 'address' | 'bridge'
 
@@ -70,6 +70,12 @@ export function scopesOfCircuit(source: End, destination: End, policy: RelayPoli
   ]
 }
 
+/** Of bytes that pass beside circuits. Not the address: it is as with the destination of a circuit, which did not choose what comes. */
+export function scopesOfPeer(id: string, policy: RelayPolicy): Scope[] {
+  const { peer, bridge } = policy.limits()
+  return [...tokenScopes([id], policy), scope('peer', id, peer, [id]), scope('bridge', '', bridge, [id])]
+}
+
 /** Two devices of one token pay once. */
 function tokenScopes(peers: readonly string[], policy: RelayPolicy): Scope[] {
   const scopes = new Map<string, Scope>()
@@ -107,6 +113,13 @@ export function byteRateClaims(scopes: readonly Scope[]): (RateClaim & Scope)[] 
     if (bytesPerSecond === null) return []
     return [{ ...each, perSecond: bytesPerSecond, burst: Math.max(MIN_BYTE_BURST, bytesPerSecond * BYTE_BURST_SECONDS) }]
   })
+}
+
+/** Tokens are counted without a limit too: people want to know. */
+export function dayClaims(scopes: readonly Scope[]): (DailyClaim & Scope)[] {
+  return scopes.flatMap((each) =>
+    each.kind === 'token' || each.limits.bytesPerDay !== null ? [{ ...each, maxBytes: each.limits.bytesPerDay }] : [],
+  )
 }
 
 /**
