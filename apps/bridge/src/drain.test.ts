@@ -1,5 +1,8 @@
 /** A whole bridge: what a session hears on its control stream, when limits change under running circuits, and what happens when the bridge is asked to stop. */
+import { gossipsub, type GossipSub } from '@libp2p/gossipsub'
+import { identify } from '@libp2p/identify'
 import { peerIdFromString } from '@libp2p/peer-id'
+import { ping } from '@libp2p/ping'
 import { lpStream } from '@libp2p/utils'
 import type { Connection, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
@@ -86,6 +89,21 @@ describe('limits that an operator changes', () => {
     await expect(charlie.dial(multiaddr(circuitTo(bridge, alice)))).rejects.toThrow()
     await eventually(() => expect(heard.at(-1)).toEqual({ type: 'held', limit: 'circuits', scope: 'token', until: null }))
     expect([circuit.status, bridge.relay.counters().tokens.get(tokenId)?.circuitsRefused]).toEqual(['open', { RESOURCE_LIMIT_EXCEEDED: 1 }])
+  })
+
+  it('hold for what is said in rooms as well, and who says it is told', async () => {
+    const bridge = await bench.startBridge()
+    const services = { identify: identify(), ping: ping(), pubsub: gossipsub() }
+    const { node: alice, session } = await bench.startBrowser(bridge, 'Alice', undefined, undefined, { services })
+    const heard = await listen(bridge, alice)
+    const { pubsub } = alice.services as unknown as { readonly pubsub: GossipSub }
+    pubsub.subscribe('harbour')
+    await eventually(() => expect(pubsub.getSubscribers('harbour').map(String)).toEqual([bridge.peer]))
+    await bridge.tokens.limit(session.token.id, { bytesPerDay: 150 })
+    await pubsub.publish('harbour', new Uint8Array(100))
+    await vi.waitFor(async () => expect(await bridge.tokens.show(session.token.id)).toMatchObject({ bytesToday: 100 }), { timeout: 5_000 })
+    await pubsub.publish('harbour', new Uint8Array(100))
+    await eventually(() => expect(heard.at(-1)).toMatchObject({ type: 'held', limit: 'bytes_per_day', scope: 'token' }))
   })
 
   it('reach a session that logs in while they change', async () => {

@@ -41,12 +41,13 @@ export interface Bench {
     parts?: Pick<BridgeParts, 'webTransport'>,
     env?: Readonly<Record<string, string>>,
   ) => Promise<TestBridge>
-  /** The stack of a browser, logged in, with a reservation. `firstHop` dials another address than the one that the login gave. */
+  /** The stack of a browser, logged in, with a reservation. `firstHop` dials another address than the one that the login gave; `options` are libp2p's. */
   readonly startBrowser: (
     bridge: TestBridge,
     name: string,
     firstHop?: string,
     key?: Ed25519PrivateKey,
+    options?: object,
   ) => Promise<{ node: Peer; session: SessionAnswer }>
   readonly startNative: (listen?: readonly string[]) => Promise<Peer>
   readonly startNode: (options: object) => Promise<Peer>
@@ -93,11 +94,12 @@ export function createBench(): Bench {
       if (first === undefined) throw new Error('a new bridge has no token')
       return { ...running, storage, token: first.token, stop: () => made.stop() }
     },
-    async startBrowser(bridge, name, firstHop, key) {
+    async startBrowser(bridge, name, firstHop, key, options = {}) {
       const privateKey = key ?? (await generateKeyPair('Ed25519'))
       const session = await login(bridge, privateKey, name)
       const listen = [firstHop, ...session.firstHops].flatMap((hop) => (hop === undefined ? [] : `${hop}/p2p-circuit`)).slice(0, 1)
-      return { session, node: await startNode({ privateKey, addresses: { listen }, transports: [webSockets(), circuitRelayTransport()] }) }
+      const node = await startNode({ privateKey, addresses: { listen }, transports: [webSockets(), circuitRelayTransport()], ...options })
+      return { session, node }
     },
     startNative: (listen = []) => startNode({ addresses: { listen: [...listen] }, transports: [tcp(), circuitRelayTransport()] }),
     async end() {
