@@ -39,6 +39,8 @@ it('reserves on the relay of its settings, tells others its circuit, is dialled 
   expect(now).toMatchObject({ localPeer: bridge.peer, relays: [{ peer: relay.peerId.toString(), state: 'accepted', configured: true }] })
   // Whoever reserves on the bridge is told no circuit: no relay carries a circuit in a circuit.
   expect(bridge.addresses.join()).not.toContain('p2p-circuit')
+  // As identify tells everybody.
+  expect(await (await fetch(`${bridge.url}/info`)).json()).toMatchObject({ addresses: expect.arrayContaining([circuit]) })
   const text = formatNetwork(now)
   expect(text).toMatch(new RegExp(`${relay.peerId.toString()} +reserved +the settings`))
   expect(text).toContain(circuit)
@@ -67,4 +69,14 @@ it('writes into one book who registers at its rendezvous point and of whom gossi
   await vi.waitFor(async () => expect(await known()).toMatchObject({ total: 2, bySource: { rendezvous: 1, gossip: 1 } }), {
     timeout: 60_000,
   })
+})
+
+it.each<[NetworkStatus['autonat']['reachability'], string]>([
+  ['reachable', 'others reach it directly'],
+  ['unknown', 'not known yet'],
+  ['unreachable', 'nobody has confirmed that others reach it directly: it looks for relays'],
+])('says to its operator in words that it is %s', (reachability, words) => {
+  const nothing = { localPeer: 'bridge', listenAddresses: [], externalAddresses: [], relays: [], rendezvous: [], directUpgrades: 0 }
+  const text = formatNetwork({ ...nothing, autonat: { reachability, lastTest: null }, knownPeers: { total: 0, bySource: {} } })
+  expect(text).toMatch(new RegExp(`reachable +${words}\n`))
 })

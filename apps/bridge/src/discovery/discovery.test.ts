@@ -68,13 +68,14 @@ async function makeFolder(): Promise<string> {
   return folder
 }
 
-/** A node that nobody can dial, as behind a NAT: it listens nowhere but at relays. */
-async function startHidden(settings: Partial<DiscoveryDependencies> & { readonly dataDir?: string }) {
+/** A node that nobody can dial, as behind a NAT: it listens nowhere but at relays, unless told where. */
+async function startHidden(settings: Partial<DiscoveryDependencies> & { readonly dataDir?: string; readonly listen?: string[] }) {
   const privateKey = await generateKeyPair('Ed25519')
   const node = keep(
     await createLibp2p({
       ...stack,
       privateKey,
+      addresses: { listen: settings.listen ?? [] },
       transports: [tcp(), circuitRelayTransport()],
       services: { identify: identify(), identifyPush: identifyPush(), ping: ping(), circuits: circuits() },
     }),
@@ -128,6 +129,24 @@ it('reserves on relays found by bootstrap, is dialled through them, and takes an
   const bob = await startPeer()
   const again = await bob.dial(multiaddr(`${addressOf(spare)}/p2p-circuit/p2p/${node.peerId.toString()}`))
   expect(again.remotePeer.equals(node.peerId)).toBe(true)
+})
+
+it('asks no relay that it found while others reach it, and one as soon as they do not any more', async () => {
+  const relay = await startRelay()
+  let isPublic = true
+  const policy = { allows: () => true, allowsTold: () => true, isOfUse: () => isPublic, heardOnLan: () => {} }
+  const { node, discovery } = await startHidden({ bootstrapAddrs: [addressOf(relay)], policy, ...onLoopback })
+  await vi.waitFor(() => expect(discovery.networkStatus().relays).toMatchObject([{ state: 'discovered' }]), SOON)
+  expect(discovery.networkStatus()).toMatchObject({
+    autonat: { reachability: 'reachable' },
+    externalAddresses: node.getMultiaddrs().map(String),
+  })
+
+  isPublic = false
+  await vi.waitFor(() => expect(acceptedBy(discovery)).toEqual([relay.peerId.toString()]), SOON)
+  const { autonat, externalAddresses } = discovery.networkStatus()
+  expect(autonat.reachability).toBe('unreachable')
+  expect(externalAddresses).toEqual([expect.stringContaining('/p2p-circuit/')])
 })
 
 it('registers at a rendezvous point with its circuit addresses, is found there, and is gone when it stops', async () => {
