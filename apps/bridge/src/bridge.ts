@@ -28,6 +28,9 @@ import { createTokens, type Tokens } from './auth/tokens.ts'
 import { localUrl } from './cli/banner.ts'
 import type { Config } from './config.ts'
 import { createControl, type Control } from './control/control.ts'
+import { createNetworkRoutes } from './discovery/network-routes.ts'
+import { createNeighbours } from './gossip/neighbours.ts'
+import { createGossipRoutes } from './gossip/routes.ts'
 import { createApp } from './http/app.ts'
 import { readCertificate, watchCertificate } from './http/certificate.ts'
 import { createClientAddress } from './http/client-address.ts'
@@ -209,9 +212,9 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
       dialPolicy,
       onHeardOnLan: (heard) => network.heardOnLan(heard),
       kademliaAnswers: (mapper) => kademlia.answers(mapper),
+      mayHaveGossip: (id) => relay.beside.mayPass(id),
       onMissing: (what, reason) => log.warn({ reason }, `done without ${what}`),
       webSockets,
-      mayHaveGossip: (id) => relay.beside.mayPass(id),
       tunnels,
       webTransport:
         webTransports === undefined || config.wtPort === undefined
@@ -328,10 +331,15 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
           contextOf,
         }),
         createTunnelRoutes({ listener: tunnels, verifyAccessToken: (jwt) => sessions.verifyAccessToken(jwt), addressOf }),
+        createNetworkRoutes({ status: () => network.status(), verifyAccessToken: (jwt) => sessions.verifyAccessToken(jwt) }),
         createPresenceRoutes({
           registry,
           verifyAccessToken: (jwt) => sessions.verifyAccessToken(jwt),
           circuitAddresses: (id, context) => addresses.circuitAddresses(id, contextOf(context).origin),
+        }),
+        createGossipRoutes({
+          neighbours: createNeighbours({ pubsub: node.services.pubsub, node, registry }),
+          verifyAccessToken: (jwt) => sessions.verifyAccessToken(jwt),
         }),
       ],
     })

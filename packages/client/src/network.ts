@@ -186,7 +186,10 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
       importFile: parts.importFile,
       bridgePeer: () => bridge.session()?.bridge.peer,
       // Told on a public topic, addresses are told to the network.
-      ownAddresses: () => (kept.findable.get().choice === 'network' ? ownAddresses() : []),
+      ownAddresses: () => (kept.findable.get().choice === 'network' ? [...ownAddresses(), ...rtcAddresses()] : []),
+      bridgeUrl,
+      fetch: parts.fetch,
+      accessToken: () => bridge.session()?.accessToken,
     })
   })
 
@@ -206,6 +209,11 @@ export async function createNetwork(parts: NetworkParts): Promise<Network> {
   function ownAddresses(): readonly string[] {
     const session = bridge.session()
     return session?.relayAddresses.map((address) => `${address}/p2p-circuit/p2p/${session.peer}`) ?? []
+  }
+
+  /** Browsers of universal-connectivity dial no others. */
+  function rtcAddresses(): readonly string[] {
+    return rtc.listen.includes('/webrtc') ? ownAddresses().map((address) => address.replace('/p2p-circuit/', '/p2p-circuit/webrtc/')) : []
   }
 
   const stop = async (): Promise<void> => {

@@ -30,6 +30,12 @@ export const MAX_STORING = 64
 /** Peers found by the discovery topic, and how long their addresses are believed: they are told every ten seconds. */
 export const MAX_FOUND = 200
 export const FOUND_TTL_MS = 2 * 60_000
+/** How often the bridge is asked who else is in a room: a person looks at a list, not at a stopwatch. */
+export const ASK_NEIGHBOURS_EVERY_MS = 30_000
+/** Native peers that a device connects to so that they can fetch what it offers, and how long the offer waits for that. */
+export const MAX_MET = 8
+export const MEET_MS = 5_000
+
 /** Direct messages of one peer that are being kept at a time. */
 export const MAX_DIRECT_AT_ONCE = 4
 /** Files fetched at a time. */

@@ -20,7 +20,7 @@ import { openDatabase, type Database } from '../store/database.ts'
 import { createMessageStore } from '../store/messages.ts'
 import { createPeerStore } from '../store/peers.ts'
 import { createRoomStore } from '../store/rooms.ts'
-import { KEPT_BURST } from './limits.ts'
+import { ASK_NEIGHBOURS_EVERY_MS, KEPT_BURST } from './limits.ts'
 import { openLiveRooms, type RunningRooms } from './live.ts'
 import { DEFAULT_TOPICS } from './room-names.ts'
 import type { RoomMessage } from './room.ts'
@@ -49,6 +49,10 @@ let middle: Stock
 let native: Stock
 const people: Person[] = []
 let serial = 0
+/** Stock peers that can be dialled beside the middle. */
+let others: Stock[] = []
+/** Of whom the bridge tells. */
+let neighbours: () => { peer: string; addresses: string[] }[] = () => []
 
 const parts = {
   transports: [webSockets()],
@@ -107,6 +111,9 @@ async function createPerson(): Promise<Person> {
         importFile,
         bridgePeer: () => middle.peerId.toString(),
         ownAddresses: () => [],
+        bridgeUrl: 'https://bridge.example',
+        fetch: async () => Response.json({ neighbours: neighbours() }),
+        accessToken: () => 'jwt',
       })
     },
   }
@@ -116,7 +123,7 @@ async function createPerson(): Promise<Person> {
 }
 
 function addressOf(peer: string) {
-  return [...people.map(({ node }) => node), middle].find((node) => node.peerId.toString() === peer)?.getMultiaddrs() ?? []
+  return [...people.map(({ node }) => node), middle, ...others].find((node) => node.peerId.toString() === peer)?.getMultiaddrs() ?? []
 }
 
 /** Joined, and the middle knows. */
@@ -135,6 +142,8 @@ const texts = (person: Person, name = FIRST): string[] =>
   said(person, name).flatMap(({ body }) => (body.kind === 'text' ? [body.text] : []))
 
 beforeEach(async () => {
+  neighbours = () => []
+  others = []
   middle = await createStock(true)
   native = await createStock(false)
   for (const topic of [...Object.values(DEFAULT_TOPICS), 'harbour', 'harbour-file']) middle.services.pubsub.subscribe(topic)
@@ -295,4 +304,44 @@ test('a peer that tells its addresses on the discovery topic is known, and can b
   await vi.waitFor(() => expect(alice.rooms.list.get()[0]?.members.map((member) => member.peer)).toContain(peer), WAIT)
   alice.clock += 10 * 60_000
   expect(alice.live?.addresses(peer)).toEqual([])
+})
+
+test('native peers of whom the bridge tells are members, until it tells of them no more, and can be dialled', async () => {
+  const address = `/ip4/127.0.0.1/tcp/4002/ws/p2p/${native.peerId.toString()}`
+  neighbours = () => [{ peer: native.peerId.toString(), addresses: [address] }]
+  const alice = await inRoom()
+  const members = (): string[] | undefined => alice.rooms.list.get()[0]?.members.map(({ peer }) => peer)
+  await vi.waitFor(() => expect(members()).toEqual([native.peerId.toString()]), WAIT)
+  expect(alice.live?.addresses(native.peerId.toString())).toEqual([address])
+  neighbours = () => []
+  alice.clock += ASK_NEIGHBOURS_EVERY_MS
+  await vi.waitFor(() => expect(members()).toEqual([]), WAIT)
+})
+
+test('a native peer that fetches only over a connection that is there has one when it hears of a file', async () => {
+  const listening = await createStock(true)
+  try {
+    const alice = await inRoom()
+    const peer = listening.peerId.toString()
+    neighbours = () => [{ peer, addresses: listening.getMultiaddrs().map(String) }]
+    others = [listening]
+    listening.services.pubsub.subscribe(DEFAULT_TOPICS.files)
+    await listening.dial(middle.getMultiaddrs())
+    const connectedWhenHeard: boolean[] = []
+    listening.services.pubsub.addEventListener('message', ({ detail }) => {
+      if (detail.topic === DEFAULT_TOPICS.files) connectedWhenHeard.push(listening.getConnections(alice.node.peerId).length > 0)
+    })
+    await vi.waitFor(() => expect(middle.services.pubsub.getSubscribers(DEFAULT_TOPICS.files).map(String)).toContain(peer), WAIT)
+    await alice.rooms.sendFile(FIRST, new File([new Uint8Array(100)], 'pier.bin'))
+    await vi.waitFor(() => expect(connectedWhenHeard).toEqual([true]), WAIT)
+  } finally {
+    await listening.stop()
+  }
+})
+
+test('a file is offered although nobody of whom the bridge tells can be reached', async () => {
+  neighbours = () => [{ peer: native.peerId.toString(), addresses: [] }]
+  const [alice, bob] = [await inRoom(), await inRoom()]
+  await alice.rooms.sendFile(FIRST, new File([new Uint8Array(100)], 'pier.bin'))
+  await vi.waitFor(() => expect(said(bob)).toHaveLength(1), WAIT)
 })

@@ -6,6 +6,7 @@ import type { GossipSubComponents, GossipsubMessage, SubscriptionChangeData } fr
 import type { Connection, Libp2p } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { ANNOUNCE_EVERY_MS, decodePeerRecord, encodePeerRecord } from '@footbridge/protocols/uc-discovery/peer-record'
+import { withDeadline } from '@footbridge/protocols/deadline'
 import { decodeFileId, MAX_FILE_STREAMS_PER_CONNECTION, UC_FILE_PROTOCOL } from '@footbridge/protocols/uc-file/file-exchange'
 import { utf8Decode, utf8Encode } from '@footbridge/shared/text-codec'
 import type { FileOffer } from '../api.ts'
@@ -14,6 +15,7 @@ import { createGossip } from '../node/gossip.ts'
 import { createRoomFiles } from './files.ts'
 import { createFound } from './found.ts'
 import * as limits from './limits.ts'
+import { createNeighbours } from './neighbours.ts'
 import { createPace } from './pace.ts'
 import { filesTopic } from './room-names.ts'
 import type { RoomBody, RoomMessage } from './room.ts'
@@ -33,6 +35,10 @@ export interface LiveRoomsParts {
   readonly bridgePeer: () => string | undefined
   /** Where this device can be dialled, to be told on the discovery topic; none: nothing is told. */
   readonly ownAddresses: () => readonly string[]
+  readonly bridgeUrl: string
+  readonly fetch: typeof fetch
+  /** For the bridge's HTTP; undefined while there is no session. */
+  readonly accessToken: () => string | undefined
 }
 
 export interface RunningRooms {
@@ -54,13 +60,18 @@ export async function openLiveRooms(parts: LiveRoomsParts): Promise<RunningRooms
   const stopping = new AbortController()
   const gossip = createGossip(components)
   const { pubsub } = gossip
+  /** By the discovery topic, which anybody writes; and by the bridge, which has met them. */
   const found = createFound(now)
+  const nearby = createFound(now)
+  const neighbours = createNeighbours({ ...parts, steady, signal: stopping.signal })
   const files = createRoomFiles({ ...parts, rooms, transfers: kept.transfers, steady, signal: stopping.signal })
   const keepPace = createPace(limits.KEPT_PER_SENDER_AND_SECOND, limits.KEPT_BURST, limits.MAX_SENDERS, steady)
   const recordPace = createPace(RECORDS_PER_SECOND, RECORDS_PER_SECOND, 1, steady)
   const ownPace = createPace(limits.PUBLISH_PER_SECOND, limits.PUBLISH_BURST, 1, steady)
   const warnPace = createPace(1 / 60, 1, limits.MAX_SENDERS, steady)
   const heardAt = new Map<string, number>()
+  /** By the bridge's last answer. */
+  const heardOf = new Map<string, readonly string[]>()
   const pumping = new Set<string>()
   const again = new Set<string>()
   let topics = new Map<string, Topic>()
@@ -82,8 +93,14 @@ export async function openLiveRooms(parts: LiveRoomsParts): Promise<RunningRooms
     const present = new Set(pubsub.getTopics())
     for (const topic of present) if (!wanted.has(topic)) pubsub.unsubscribe(topic)
     for (const topic of wanted) if (!present.has(topic)) pubsub.subscribe(topic)
-    for (const room of heardAt.keys()) if (!joined.includes(room)) heardAt.delete(room)
+    for (const room of heardAt.keys()) if (!joined.includes(room)) forget(room)
     look()
+  }
+
+  const forget = (room: string): void => {
+    heardAt.delete(room)
+    heardOf.delete(room)
+    neighbours.forget(room)
   }
 
   /** Who is there to hear from, room by room. */
@@ -98,12 +115,36 @@ export async function openLiveRooms(parts: LiveRoomsParts): Promise<RunningRooms
         continue
       }
       rooms.setState(room, 'here')
+      void natives(room, false)
       const before = heardAt.get(room)
       if (before !== undefined && steady() - before < HEARD_EVERY_MS) continue
       heardAt.set(room, steady())
       const written = before === undefined ? rooms.cameBack(room) : rooms.heard(room)
       written.then(() => before === undefined && kick(room)).catch(() => undefined)
     }
+  }
+
+  /** Native peers that the bridge hears there; they are members, and can be dialled. */
+  const natives = async (room: string, isUrgent: boolean): Promise<readonly string[]> => {
+    const found = await neighbours.of(room, isUrgent)
+    if (!rooms.joined.get().includes(room)) return []
+    for (const { peer, addresses } of found) {
+      nearby.put(peer, addresses)
+      rooms.seen(room, peer)
+    }
+    const peers = found.map(({ peer }) => peer)
+    for (const peer of heardOf.get(room) ?? []) if (!peers.includes(peer)) rooms.left(room, peer)
+    heardOf.set(room, peers)
+    return peers
+  }
+
+  /** Whoever fetches only over a connection that is there: it must be there when they hear of the file. Never throws, and does not wait for long. */
+  const meet = async (room: string): Promise<void> => {
+    const enough = AbortSignal.any([stopping.signal, AbortSignal.timeout(limits.MEET_MS)])
+    const peers = (await natives(room, true)).slice(0, limits.MAX_MET)
+    await Promise.allSettled(
+      peers.map((peer) => withDeadline({ timeoutMs: limits.MEET_MS, what: 'meeting', signal: enough }, () => parts.connect(peer, enough))),
+    )
   }
 
   const warn = (peer: string, text: string): void => {
@@ -187,6 +228,7 @@ export async function openLiveRooms(parts: LiveRoomsParts): Promise<RunningRooms
     const topic = body.kind === 'file' ? filesTopic(room, rooms.topics.get()) : room
     const data = utf8Encode(body.kind === 'file' ? body.file.id : body.text)
     if (pubsub.getSubscribers(topic).length === 0) return false
+    if (body.kind === 'file') await meet(room)
     const { recipients } = await pubsub.publish(topic, data)
     return recipients.length > 0
   }
@@ -241,7 +283,7 @@ export async function openLiveRooms(parts: LiveRoomsParts): Promise<RunningRooms
   }
 
   return {
-    addresses: (peer) => found.addresses(peer),
+    addresses: (peer) => [...nearby.addresses(peer), ...found.addresses(peer)],
     stop: () => (stopped ??= stop()),
   }
 }
