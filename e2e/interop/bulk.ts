@@ -10,6 +10,7 @@ export const BULK_PROTOCOL = '/footbridge-interop/bulk/1'
 const HEADER_BYTES = 20
 const HASH_BYTES = 32
 const CHUNK_BYTES = 64 * 1024
+const CLOSE_MS = 1_000
 
 export interface BulkOrder {
   readonly up: number
@@ -59,7 +60,8 @@ export async function askBulk(stream: Stream, { up, down, pauseMs }: BulkOrder):
   await take(reader, down)
   const downMs = Math.round(performance.now() - startedAt)
   if (!equal(await reader.read(HASH_BYTES), sent)) throw new Error('other bytes arrived than were sent')
-  await stream.close()
+  // Over WebRTC-direct rust-libp2p does not acknowledge the end, and libp2p would wait for that.
+  await stream.close({ signal: AbortSignal.timeout(CLOSE_MS) }).catch((error: Error) => stream.abort(error))
   return { up, down, pauseMs, upMs, downMs, takenUnread }
 }
 

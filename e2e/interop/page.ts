@@ -6,10 +6,10 @@ import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { Connection } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import type { Ping } from '@libp2p/ping'
-import { webRTC, webRTCDirect } from '@libp2p/webrtc'
 import { fetchBridge, logIn } from '@footbridge/client/login'
 import { createNode, isCircuit, type FootbridgeNode } from '@footbridge/client/node/create-node'
 import { createGossip, type Gossip } from '@footbridge/client/node/gossip'
+import { rtcTransport } from '@footbridge/client/node/web-rtc'
 import { createAnnouncing } from '@footbridge/client/announcing'
 import { createLog } from '@footbridge/client/log'
 import { writable } from '@footbridge/client/observable'
@@ -39,8 +39,8 @@ async function arrive(token: string): Promise<{ peer: string; bridge: string }> 
     name: 'interop',
     visibility: 'network',
   })
-  const transports = [webRTC({ rtcConfiguration: { iceServers: [] } }), webRTCDirect()]
-  node = await createNode({ key, transports, listen: ['/webrtc'], now: () => performance.now() })
+  const { transports, listen } = await rtcTransport(undefined, () => [])
+  node = await createNode({ key, transports, listen, now: () => performance.now() })
   await node.libp2p.handle(BULK_PROTOCOL, answerBulk, LIMITED)
   gossip = createGossip(node.components)
   await gossip.start()
@@ -67,30 +67,28 @@ async function arrive(token: string): Promise<{ peer: string; bridge: string }> 
 }
 
 /** At exactly this address. @returns the connection's remote address and what the peer says of itself. */
-async function dial(address: string): Promise<{ address: string; agent: string; rttMs: number | undefined }> {
+async function dial(address: string): Promise<{ address: string; agent: string; protocols: string[]; rttMs: number | undefined }> {
   const connection = await node.dial(address, AbortSignal.timeout(PATIENCE_MS))
   dialled.set(connection.remotePeer.toString(), connection)
   const { ping } = node.libp2p.services as unknown as { ping: Ping }
   // By yamux over a circuit: libp2p's ping would look for a connection that is not limited.
   return {
     address: connection.remoteAddr.toString(),
-    agent: await agentOf(connection),
+    ...(await identified(connection)),
     rttMs: isCircuit(connection) ? await node.signs.ask(connection) : await ping.ping(connection.remotePeer),
   }
 }
 
 /** libp2p identifies whoever it is connected to; where nothing comes of that, the answer to our own question is why. */
-async function agentOf(connection: Connection): Promise<string> {
+async function identified(connection: Connection): Promise<{ agent: string; protocols: string[] }> {
   for (const deadline = performance.now() + IDENTIFY_MS; performance.now() < deadline;) {
     const known = await node.libp2p.peerStore.get(connection.remotePeer).catch(() => undefined)
     const agent = known?.metadata.get('AgentVersion')
-    if (agent !== undefined) return new TextDecoder().decode(agent)
+    if (known && agent !== undefined) return { agent: new TextDecoder().decode(agent), protocols: known.protocols }
     await new Promise((resolve) => setTimeout(resolve, 25))
   }
-  return node.identify(connection).then(
-    (answer) => (answer as { agentVersion: string }).agentVersion,
-    (error: Error) => `unknown: ${error.message}`,
-  )
+  const answer = (await node.identify(connection)) as { agentVersion?: string; protocols: string[] }
+  return { agent: answer.agentVersion ?? '', protocols: answer.protocols }
 }
 
 /** On the connection that was dialled last. */

@@ -73,6 +73,8 @@ async fn give(to: &mut (impl AsyncWrite + Unpin), count: u64, written: &AtomicU6
         let part = &chunk[..(count - at).min(CHUNK_BYTES as u64) as usize];
         hash.update(part);
         to.write_all(part).await?;
+        // libp2p-webrtc puts the rest of one chunk and the beginning of the next into one message, which it then finds too large and does not send.
+        to.flush().await?;
         at += part.len() as u64;
         written.store(at, Ordering::Relaxed);
     }

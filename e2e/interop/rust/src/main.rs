@@ -15,6 +15,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    // With two providers in the program and none chosen, the DTLS of WebRTC panics in a task of its own, and its listener answers nobody.
+    rustls::crypto::ring::default_provider().install_default().expect("none was chosen before");
     let settings: Value = serde_json::from_str(&std::env::args().nth(1).unwrap_or_default())?;
     let (mut swarm, key) = node::build(&settings)?;
     let mut control = swarm.behaviour().stream.new_control();

@@ -8,12 +8,16 @@
  * Its listener takes the end of the signalling stream for success. A dialler that leaves its page in the middle of a try leaves a phantom: a connection that
  * says it is open and carries nothing, where messages wait for an answer. `isReal` asks the browser instead.
  *
+ * With it comes WebRTC-direct, which dials native peers that listen on it.
+ *
  * Not here: when to try (paths/upgrade-policy.ts) and whether what came of it carries anything (paths/paths.ts).
  */
 import type * as WebRtc from '@libp2p/webrtc'
 import type { SessionAnswer } from '@footbridge/shared/login'
 
 const INIT_LABEL = 'init'
+/** What rust-libp2p 0.57 can read: a message above this ends its stream, and @libp2p/webrtc sends twice as much (docs/upstream/rust-webrtc-direct.md). */
+const MAX_DIRECT_MESSAGE_BYTES = 8 * 1024
 /** The dialler ends the signalling as soon as it is connected itself, and the listener is then a moment behind, not a round of ICE. */
 const CONNECTED_WITHIN_MS = 5_000
 
@@ -32,7 +36,7 @@ export async function rtcTransport(
 ): Promise<RtcTransport> {
   if (given !== undefined) return { transports: given, listen: [] }
   if (typeof RTCPeerConnection === 'undefined') return { transports: [], listen: [] }
-  const { webRTC } = await importPatiently()
+  const { webRTC, webRTCDirect } = await importPatiently()
   const rtcConfiguration = async (): Promise<RTCConfiguration> => ({
     iceServers: iceServers().map(({ urls, username, credential }) => ({
       urls,
@@ -40,7 +44,9 @@ export async function rtcTransport(
       ...(credential !== undefined && { credential }),
     })),
   })
-  return { transports: [webRTC({ rtcConfiguration })], listen: ['/webrtc'] }
+  // Who listens on it is reached at the address that it tells: there is nothing to ask of ICE servers.
+  const direct = webRTCDirect({ rtcConfiguration: { iceServers: [] }, dataChannel: { maxMessageSize: MAX_DIRECT_MESSAGE_BYTES } })
+  return { transports: [webRTC({ rtcConfiguration }), direct], listen: ['/webrtc'] }
 }
 
 /**
