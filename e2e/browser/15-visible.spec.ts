@@ -40,6 +40,10 @@ test('somebody who chose everybody is found and dialled by a stranger, and not o
       .nth(1),
   ).toBeVisible()
   expect(await look()).toMatchObject({ outcome: 'found', remote: alice.peer })
+  // The Network page says who finds her, and where the bridge knows peers from.
+  await alice.app.go('network')
+  await expect(alice.page.getByText(words('network_found_network'))).toBeVisible()
+  await expect(alice.page.getByRole('region', { name: words('bridge_network') })).toContainText(words('bridge_peers'))
 
   await choose('find_nobody')
   await expect(bob.app.here('alice')).toBeHidden()

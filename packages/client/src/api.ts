@@ -3,6 +3,7 @@
  * `connect.ts` makes them. Every object here is a plain event source: `subscribe(listener)` calls at once with the present value and at each change,
  * and gives back the function that ends it (the contract of a Svelte store).
  */
+import type { BridgeNetwork } from '@footbridge/shared/bridge-network'
 import type { SessionAnswer } from '@footbridge/shared/login'
 import type { DeviceKind } from '@footbridge/shared/wire/presence-frame'
 import type { ErrorCode } from '@footbridge/shared/errors'
@@ -270,6 +271,8 @@ export interface Footbridge {
   readonly checkUp: CheckUpRunner
   /** Origin of the bridge that this device logs in at: that of the page, unless a login link named another. */
   bridgeUrl(): string
+  /** How the bridge itself stands in the network: whether it is reached from elsewhere, and whom it knows. @throws FootbridgeError `unreachable`, `not_found` for an older bridge */
+  bridgeNetwork(): Promise<BridgeNetwork>
   /** Addresses at which others can dial this peer. */
   addresses(): readonly string[]
   /** Replaces the identity by an exported one; logged out afterwards. @throws FootbridgeError `passphrase_wrong` */

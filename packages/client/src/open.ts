@@ -6,6 +6,7 @@
  */
 import { FootbridgeError } from '@footbridge/shared/errors'
 import type { Footbridge, Identity } from './api.ts'
+import { askBridgeNetwork } from './bridge-network.ts'
 import { browserDevice, createCheckUp } from './check-up/runner.ts'
 import { loadChunk } from './chunk.ts'
 import { createActs } from './opening/acts.ts'
@@ -165,6 +166,7 @@ export async function openFootbridge(options: OpenOptions = {}): Promise<Footbri
     storageUse: () => storageUse(blobs, messages),
     checkUp,
     bridgeUrl: () => tabs.bridgeUrl(),
+    bridgeNetwork: () => askBridgeNetwork({ connection: () => connection.get(), bridgeUrl: () => tabs.bridgeUrl(), fetch: fetchFrom }),
     addresses: () => tabs.addresses(),
     importIdentity: (exported, passphrase) => tabs.act('importIdentity', exported, passphrase),
     forget: () => tabs.act('forget'),

@@ -300,6 +300,13 @@ export function createFakeFootbridge(scenario: string): Footbridge {
     }),
     checkUp: createFakeCheckUp(scenario),
     bridgeUrl: () => location.origin,
+    bridgeNetwork: async () => ({
+      reachability: 'unreachable',
+      testedAt: now - 8 * 60_000,
+      relays: { known: 2, accepted: 1 },
+      rendezvous: { known: 1, registered: 1 },
+      peers: { total: 23, bySource: { connection: 4, kademlia: 15, mdns: 3, gossip: 6 } },
+    }),
     addresses: () => session.relayAddresses.map((address) => `${address}/p2p-circuit/p2p/${ME}`),
     importIdentity: async () => {
       await pause(300)

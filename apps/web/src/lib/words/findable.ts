@@ -53,3 +53,15 @@ function words(place: AnnouncePlace['place'], state: Exclude<AnnouncePlace['stat
       return { state: m.find_state_failed(), mark: 'bad' }
   }
 }
+
+/** One sentence for whoever is reachable. */
+export function foundWords(choice: Visibility): string {
+  switch (choice) {
+    case 'nobody':
+      return m.network_found_nobody()
+    case 'bridge':
+      return m.network_found_bridge()
+    case 'network':
+      return m.network_found_network()
+  }
+}
