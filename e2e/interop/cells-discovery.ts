@@ -2,6 +2,7 @@
 import type { Event } from '../helpers/child.ts'
 import { eventually, expect, type Cell } from './cell.ts'
 import type { ForeignPeer } from './foreign-peer.ts'
+import { registerNeighbour } from './rendezvous-neighbour.ts'
 import { KAD_PREFIX, LOOKS, MDNS_TAG, RENDEZVOUS_NAMESPACE } from './scene.ts'
 
 /** A browser that has just come is told to the network within a moment; the slowest round is mDNS's. */
@@ -41,20 +42,21 @@ export const discoveryCells: readonly Cell[] = [
     async run(scene) {
       const peer = await scene.peer(['tcp'])
       const address = await scene.bridgeAddress('tcp')
+      await using neighbour = await registerNeighbour(address)
       await peer.order({ do: 'dial', address })
-      // First: rust-libp2p reads records in the older of two forms, and the form in which somebody registers tells the server which one.
-      const { status } = await peer.order({ do: 'register', address, namespace: 'footbridge-interop-theirs' })
-      expect(status === 0, `its own registration was answered ${String(status)}`)
       const { peer: virtual } = await scene.newVirtual()
-      const found = await eventually(
-        'the virtual peer is registered',
-        async () => {
-          const { peers } = await peer.order({ do: 'discover', address, namespace: RENDEZVOUS_NAMESPACE })
-          return (peers as Found[]).find((each) => each.peer === virtual)
-        },
-        ANNOUNCED_MS,
-      )
-      return reach(peer, virtual, found.addresses)
+      // Before it has registered itself, which would tell in which of two forms it reads records; its agent tells nothing.
+      const find = async (): Promise<Found | undefined> => {
+        const { peers } = await peer.order({ do: 'discover', address, namespace: RENDEZVOUS_NAMESPACE })
+        return (peers as Found[]).find((each) => each.peer === virtual)
+      }
+      const before = await eventually('the virtual peer is registered', find, ANNOUNCED_MS)
+      const { status } = await peer.order({ do: 'register', address, namespace: RENDEZVOUS_NAMESPACE })
+      expect(status === 0, `its own registration was answered ${String(status)}`)
+      const after = await find()
+      expect(after?.addresses.join() === before.addresses.join(), 'once it had registered, it found something else')
+      expect((await neighbour.sees()).includes(peer.peer), 'another did not find it')
+      return reach(peer, virtual, before.addresses)
     },
   },
   {

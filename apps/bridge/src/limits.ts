@@ -212,6 +212,8 @@ export const MAX_REGISTRATIONS_PER_TOKEN = MAX_ANNOUNCED_PEERS_PER_TOKEN * MAX_R
 /** Above strangers and every virtual peer in one namespace, and in as many as an operator names for a full bridge: two records each, shared by its namespaces. */
 export const MAX_REGISTRATIONS_PER_NAMESPACE = 15_000
 export const MAX_REGISTRATIONS = 90_000
+/** What a question at the rendezvous waits for Identify to tell who asks: a slow line's round trip, and no more for who never tells. */
+export const IDENTIFY_WAIT_MS = 2 * SECOND
 /** Virtual peers told on the LAN: each is a packet of 700 bytes for every machine there, with every question of one of them. */
 export const MAX_MDNS_PEERS = 200
 /** What LAN caches may keep if our goodbye is lost; as libp2p's own. */

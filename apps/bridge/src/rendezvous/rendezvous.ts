@@ -9,8 +9,7 @@ import {
   type RendezvousServer,
   type RendezvousServerOptions,
 } from '@footbridge/protocols/rendezvous/rendezvous-server'
-import type { RecordForm } from '@footbridge/protocols/rendezvous/records'
-import type { Libp2p, PeerId } from '@libp2p/interface'
+import type { Libp2p } from '@libp2p/interface'
 import {
   MAX_REGISTRATIONS,
   MAX_REGISTRATIONS_PER_NAMESPACE,
@@ -19,6 +18,7 @@ import {
   MAX_STRANGERS_REGISTRATIONS,
 } from '../limits.ts'
 import type { Registry, SessionChange } from '../peers/registry.ts'
+import { readableForm, type IdentifyingNode } from './readable-form.ts'
 
 export interface Rendezvous extends Pick<RendezvousServer, 'register' | 'unregister' | 'totals' | 'size'> {
   start(): Promise<void>
@@ -27,7 +27,7 @@ export interface Rendezvous extends Pick<RendezvousServer, 'register' | 'unregis
 }
 
 export interface RendezvousDependencies {
-  readonly node: Pick<Libp2p, 'handle' | 'unhandle'> & { readonly peerStore: Pick<Libp2p['peerStore'], 'get'> }
+  readonly node: Pick<Libp2p, 'handle' | 'unhandle'> & IdentifyingNode
   readonly registry: Pick<Registry, 'get' | 'subscribe'>
   /** The bridge's PeerID. */
   readonly bridgePeer: string
@@ -63,7 +63,7 @@ export function createRendezvous(dependencies: RendezvousDependencies): Rendezvo
           return undefined
         return 'a virtual peer is reached through this bridge: other addresses are of no use to others'
       },
-      formOf: (peer) => readableForm(node.peerStore, peer),
+      formOf: (peer, registeredIn) => readableForm(node, peer, registeredIn),
     },
     limits: { perNamespace: MAX_REGISTRATIONS_PER_NAMESPACE, total: MAX_REGISTRATIONS },
     onRegistered,
@@ -89,18 +89,5 @@ export function createRendezvous(dependencies: RendezvousDependencies): Rendezvo
       unsubscribe = undefined
       await server.stop(node)
     },
-  }
-}
-
-/** By what it says of itself: go's libp2p refuses the legacy form, Rust's rendezvous every other, and each with it the whole answer. */
-async function readableForm(peerStore: RendezvousDependencies['node']['peerStore'], peer: PeerId): Promise<RecordForm | undefined> {
-  try {
-    const agent = (await peerStore.get(peer)).metadata.get('AgentVersion')
-    const name = agent === undefined ? '' : new TextDecoder().decode(agent)
-    if (name.startsWith('rust-libp2p')) return 'legacy'
-    return name.includes('go-libp2p') ? 'standard' : undefined
-  } catch {
-    // Identify has not told of it yet.
-    return undefined
   }
 }

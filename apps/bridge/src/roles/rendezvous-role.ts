@@ -5,17 +5,20 @@
 import { createRendezvousServer } from '@footbridge/protocols/rendezvous/rendezvous-server'
 import { MAX_REGISTRATIONS_PER_NETWORK } from '../limits.ts'
 import { networkOf } from '../relay/scopes.ts'
+import { readableForm, type IdentifyingNode } from '../rendezvous/readable-form.ts'
 import { rendezvousMetrics } from '../telemetry/rendezvous-metrics.ts'
 import { createRole, type Role, type RoleParts } from './role.ts'
 import type { RoleConfig } from './role-config.ts'
 
 export function createRendezvousRole(config: RoleConfig, parts: RoleParts): Role<Record<never, never>> {
+  let serving: IdentifyingNode | undefined
   const server = createRendezvousServer({
     policy: {
       scopesOf(_peer, remoteAddr) {
         const network = networkOf({ remoteAddr })
         return network === undefined ? [] : [{ name: `network ${network}`, maxRegistrations: MAX_REGISTRATIONS_PER_NETWORK }]
       },
+      formOf: (peer, registeredIn) => (serving === undefined ? registeredIn : readableForm(serving, peer, registeredIn)),
     },
     clock: parts.clock,
     randomBytes: parts.randomBytes,
@@ -26,7 +29,10 @@ export function createRendezvousRole(config: RoleConfig, parts: RoleParts): Role
       name: 'rendezvous',
       services: () => ({}),
       families: () => rendezvousMetrics(server),
-      start: (node) => server.start(node),
+      async start(node) {
+        serving = node
+        await server.start(node)
+      },
       stop: (node) => server.stop(node),
     },
     parts,

@@ -66,8 +66,11 @@ export interface RendezvousPolicy {
   scopesOf(peer: PeerId, from: Multiaddr): readonly Scope[] | undefined
   /** Why a record of these addresses is not taken, in words; undefined takes it. A record is signed, so nothing can be left out of it. */
   refusalOf?(peer: PeerId, addresses: readonly Multiaddr[]): string | undefined
-  /** The only form of record that this peer can read, where something is known of it. */
-  formOf?(peer: PeerId): Promise<RecordForm | undefined> | RecordForm | undefined
+  /**
+   * The only form of record that this peer can read; undefined: either. Without it who has registered in the legacy form reads nothing else.
+   * @param registeredIn the only form that it has registered in
+   */
+  formOf?(peer: PeerId, registeredIn: RecordForm | undefined): Promise<RecordForm | undefined> | RecordForm | undefined
 }
 
 export interface RendezvousServerOptions {
@@ -128,6 +131,7 @@ export interface RendezvousServer {
 
 export function createRendezvousServer(options: RendezvousServerOptions): RendezvousServer {
   const { policy, onRegistered, clock = Date.now, schedule = scheduleByTimer, randomBytes = cryptoBytes } = options
+  const formOf: NonNullable<RendezvousPolicy['formOf']> = policy.formOf?.bind(policy) ?? ((_peer, registeredIn) => onlyLegacy(registeredIn))
   const ttl = { ...DEFAULT_TTL, ...options.ttl }
   const book = createRegistrationBook({ ...DEFAULT_LIMITS, ...options.limits })
   const cookies = createCookies(randomBytes(32))
@@ -196,7 +200,7 @@ export function createRendezvousServer(options: RendezvousServerOptions): Rendez
         after,
         limit: limit === 0 ? MAX_ANSWER_REGISTRATIONS : Math.min(limit, MAX_ANSWER_REGISTRATIONS),
         maxBytes: MAX_ANSWER_BYTES - ANSWER_HEAD_BYTES,
-        form: (await policy.formOf?.(remotePeer)) ?? onlyLegacy(book.formOf(remotePeer.toString())),
+        form: await formOf(remotePeer, book.formOf(remotePeer.toString())),
       },
       clock(),
     )
