@@ -82,7 +82,7 @@ export const dialCells: readonly Cell[] = [
     id: 'dialled-relay',
     title: 'is dialled by the browser through the bridge’s relay',
     async run(scene) {
-      const peer = await scene.peer(['tcp'])
+      const peer = await scene.peer(['tcp'], { signedRecord: true })
       await scene.logIn(peer)
       const { status } = await peer.order({ do: 'reserve', address: await scene.bridgeAddress('tcp') })
       expect(status === 'OK', `the reservation was answered ${String(status)}`)

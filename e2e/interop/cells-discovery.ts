@@ -66,10 +66,11 @@ export const discoveryCells: readonly Cell[] = [
     async run(scene) {
       const point = await scene.peer(['tcp'], { rendezvous: true })
       const address = point.address(LOOKS.tcp)
-      const other = await scene.otherBridge(['--rendezvous-addrs', address])
-      const bridge = (await other.address()).split('/p2p/')[1] ?? ''
       const visitor = await scene.peer(['tcp'])
       await visitor.order({ do: 'dial', address })
+      await visitor.order({ do: 'register', address, namespace: RENDEZVOUS_NAMESPACE })
+      const other = await scene.otherBridge(['--rendezvous-addrs', address])
+      const bridge = (await other.address()).split('/p2p/')[1] ?? ''
       await eventually(
         'the bridge is registered there',
         async () => {
@@ -78,7 +79,16 @@ export const discoveryCells: readonly Cell[] = [
         },
         ANNOUNCED_MS,
       )
-      return 'the bridge is registered, and found by another of them'
+      // Whom a bridge finds so, it dials.
+      await eventually(
+        'the bridge finds who is registered there',
+        async () => {
+          const { paths } = await visitor.order({ do: 'paths', peer: bridge })
+          return (paths as string[]).length > 0 || undefined
+        },
+        ANNOUNCED_MS,
+      )
+      return 'the bridge is registered and found there, and found another of them and dialled it'
     },
   },
   {

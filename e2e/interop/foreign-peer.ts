@@ -11,6 +11,8 @@ export interface PeerSettings {
   readonly relay?: boolean
   /** Serves as a rendezvous point; rust-libp2p alone has one. */
   readonly rendezvous?: boolean
+  /** Sends a signed record in identify: rust-libp2p, in the older envelope. The others always do. */
+  readonly signedRecord?: boolean
   /** `/calimero` for `/calimero/kad/1.0.0`; none by default. */
   readonly kadPrefix?: string
   /** Service name of mDNS; none by default. rust-libp2p knows one and takes no other. */

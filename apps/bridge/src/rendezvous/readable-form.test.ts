@@ -55,7 +55,7 @@ class FakeNode extends EventTarget {
 const ask = (node: FakeNode, registeredIn?: 'standard' | 'legacy', waitMs = 0): ReturnType<typeof readableForm> =>
   readableForm(node as unknown as IdentifyingNode, alice, registeredIn, waitMs)
 
-test.each([
+test.each<readonly [form: 'standard' | 'legacy' | undefined, told: Told, registeredIn: 'standard' | 'legacy' | undefined, reason: string]>([
   [
     'legacy',
     { agent: 'own/1' },
@@ -71,8 +71,8 @@ test.each([
   [undefined, { agent: 'footbridge/0.1.0', record: true }, 'standard', 'ours reads both'],
   ['legacy', { agent: 'footbridge-chat/1' }, undefined, 'not ours, though it begins so'],
   ['legacy', {}, undefined, 'identify has not told of it, or not of an agent'],
-] as const)('%s for %o, registered in %s: %s', async (form, told, registeredIn) => {
-  expect(await ask(new FakeNode(told as Told), registeredIn)).toBe(form)
+])('%s for %o, registered in %s: %s', async (form, told, registeredIn) => {
+  expect(await ask(new FakeNode(told), registeredIn)).toBe(form)
 })
 
 test('who asks ahead of identify is answered by what it tells then', async () => {

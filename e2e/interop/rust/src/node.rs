@@ -62,7 +62,12 @@ pub fn build(settings: &Value) -> Result<(Swarm<Node>, Keypair), Box<dyn Error>>
                 dcutr: wants("dcutr").then(|| dcutr::Behaviour::new(me)).into(),
                 gossip: gossipsub::Behaviour::new(gossipsub::MessageAuthenticity::Signed(key.clone()), gossip).expect("the defaults"),
                 identify: identify::Behaviour::new(
-                    identify::Config::new("ipfs/0.1.0".into(), key.public()).with_agent_version("footbridge-interop/rust".into()),
+                    if wants("signedRecord") {
+                        identify::Config::new_with_signed_peer_record("ipfs/0.1.0".into(), key)
+                    } else {
+                        identify::Config::new("ipfs/0.1.0".into(), key.public())
+                    }
+                    .with_agent_version("footbridge-interop/rust".into()),
                 ),
                 kad: kad_protocol
                     .map(|prefix| {
