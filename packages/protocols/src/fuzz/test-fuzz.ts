@@ -21,8 +21,8 @@ const MAX_GROWTH_BYTES = 16_000_000
 const MAX_PEAK_BYTES = 100_000_000
 /** Above any such deadline. */
 const SETTLED_WITHIN_MS = 30_000
-/** Measured so often in a run: what grows is seen before it is the end of the process. */
-const MEASUREMENTS = 10
+/** Measured so often: what grows is seen before it is the end of the process. */
+const INPUTS_PER_MEASUREMENT = 10_000
 
 export interface FuzzInput {
   readonly bytes: Uint8Array
@@ -87,9 +87,9 @@ export async function fuzz(target: FuzzTarget, { inputs, seed }: { readonly inpu
   const before = await usedMemory()
   const growth: number[] = []
   let ms = 0
-  for (let part = 0; part < MEASUREMENTS; part++) {
+  for (let left = inputs; left > 0; left -= INPUTS_PER_MEASUREMENT) {
     const startedAt = performance.now()
-    await attackTimes(Math.ceil(inputs / MEASUREMENTS))
+    await attackTimes(Math.min(left, INPUTS_PER_MEASUREMENT))
     ms += performance.now() - startedAt
     growth.push((await usedMemory()) - before)
   }

@@ -3,6 +3,7 @@
  * Not here: messages of our protocols (each test has those of its node), and how a single message is spoiled (test-mutations.ts).
  */
 import { multiaddr } from '@multiformats/multiaddr'
+import type { FuzzInput } from './test-fuzz.ts'
 import { mutate, type Random } from './test-mutations.ts'
 
 /** A right message from the peer of this id (as multihash). */
@@ -139,4 +140,34 @@ export function makeStreamBytes(random: Random, message: Uint8Array): Uint8Array
     default:
       return framed(mutate(message, random))
   }
+}
+
+/** What a test makes of the messages of one protocol. */
+export type MakeInput = (random: Random, id: Uint8Array) => FuzzInput
+
+/** @param check told what was answered, where the stream was not reset, and what had been sent. @throws what is wrong with it */
+export function spoiled(make: MakeMessage, check?: (answer: Uint8Array, sent: Uint8Array) => void): MakeInput {
+  return (random, id) => {
+    const sent = makeStreamBytes(random, make(random, id))
+    if (random.below(3) === 0) return { bytes: sent, end: 'reset' }
+    return { bytes: sent, end: 'close', check: check && ((answer) => check(answer, sent)) }
+  }
+}
+
+/** The bodies of what was answered. @throws when that is not frame after frame */
+export function framesOf(answer: Uint8Array): Uint8Array[] {
+  const frames: Uint8Array[] = []
+  for (let offset = 0; offset < answer.length;) {
+    let length = 0
+    for (let shift = 0; ; shift += 7) {
+      const byte = answer[offset++]
+      if (byte === undefined) throw new Error('the answer ends in the middle of a length')
+      length += (byte & 0x7f) * 2 ** shift
+      if (byte < 0x80) break
+    }
+    if (offset + length > answer.length) throw new Error('the answer ends in the middle of a frame')
+    frames.push(answer.subarray(offset, offset + length))
+    offset += length
+  }
+  return frames
 }
