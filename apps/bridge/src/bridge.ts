@@ -1,6 +1,6 @@
 /**
  * The composition root: every part of a bridge, made and wired in one place. Reads top to bottom in the order of dependence; `start` and `stop` go in
- * the orders written there. Not here: settings (config.ts), commands and signals (main.ts, cli/), and anything that decides.
+ * the orders written there. Not here: settings (config/), commands and signals (main.ts, cli/), and anything that decides.
  */
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
@@ -26,7 +26,7 @@ import { createAuthRoutes } from './auth/routes.ts'
 import { createSessions, grantLimits } from './auth/sessions.ts'
 import { createTokens, type Tokens } from './auth/tokens.ts'
 import { localUrl } from './cli/banner.ts'
-import type { Config } from './config.ts'
+import type { Config } from './config/config.ts'
 import { createControl, type Control } from './control/control.ts'
 import { createNetworkRoutes } from './discovery/network-routes.ts'
 import { createNeighbours } from './gossip/neighbours.ts'

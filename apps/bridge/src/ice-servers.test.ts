@@ -2,7 +2,7 @@
  * Which servers a browser is told of, by where the bridge listens, what the operator announced, and how the browser came.
  */
 import { describe, expect, it } from 'vitest'
-import { readConfig, type Flags } from './config.ts'
+import { readConfig, type Flags } from './config/config.ts'
 import { createIceServers, type IceServers } from './ice-servers.ts'
 
 const PORTS = [8080, 8081]

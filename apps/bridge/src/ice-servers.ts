@@ -4,7 +4,8 @@
  */
 import type { SessionAnswer } from '@footbridge/shared/login'
 import { multiaddr } from '@multiformats/multiaddr'
-import { isLoopback, type Config } from './config.ts'
+import type { Config } from './config/config.ts'
+import { isLoopback } from './config/values.ts'
 import { hostForUdp } from './node/addresses.ts'
 import type { TurnCredentials } from './turn/turn-credentials.ts'
 

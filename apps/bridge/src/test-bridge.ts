@@ -21,7 +21,7 @@ import { createMemoryStorage } from '@footbridge/storage/memory/memory-storage'
 import type { Storage } from '@footbridge/storage/ports'
 import { createLibp2p } from 'libp2p'
 import { createBridge, type BridgeParts, type RunningBridge } from './bridge.ts'
-import { readConfig } from './config.ts'
+import { readConfig } from './config/config.ts'
 import { createLog } from './telemetry/log.ts'
 
 export interface TestBridge extends RunningBridge {

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import { lstatSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { ConfigError } from '../settings.ts'
+import { ConfigError } from '../config/settings.ts'
 import { MAX_SOCKET_PATH_BYTES } from '../limits.ts'
 
 export interface ControlPathContext {

@@ -6,7 +6,7 @@
 import { accessSync, constants, existsSync, mkdirSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { ConfigError } from '../settings.ts'
+import { ConfigError } from '../config/settings.ts'
 
 export interface DataDirLock {
   /** Idempotent. */

@@ -2,7 +2,7 @@
  * What a running bridge tells `footbridge doctor` of itself over the control socket: the settings that are in force, without secrets, and what became of them.
  * Not here: the checks (../doctor/).
  */
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 
 export type PlainSettings = Pick<
   Config,

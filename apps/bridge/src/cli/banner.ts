@@ -3,7 +3,8 @@
  * Not here: the log (telemetry/).
  */
 import { formatLoginLink, type BridgeToken } from '@footbridge/shared/bridge-token'
-import { isLoopback, type Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
+import { isLoopback } from '../config/values.ts'
 import { formatQrCode } from './qr-code.ts'
 
 export interface Started {

@@ -2,7 +2,7 @@
  * `footbridge limits show | set`: what one peer, one address and the whole bridge may use of the relay.
  * Not here: what a token may use (token-commands.ts), where limits are kept and take effect (../relay-limits.ts).
  */
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { LimitChanges } from '../relay-limits.ts'
 import type { BridgeLimits } from '../relay/relay.ts'
 import { CommandError, type Console } from './console.ts'

@@ -1,7 +1,7 @@
 /**
  * `footbridge network`: how the running bridge stands in the network, in plain words.
  */
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { NetworkStatus } from '../discovery/network-status.ts'
 import { CommandError, type Console } from './console.ts'
 import { findRunningBridge } from './operator.ts'

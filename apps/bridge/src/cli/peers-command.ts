@@ -2,7 +2,7 @@
  * `footbridge peers`: the virtual peers of the running bridge, once or live.
  */
 import type { PeerSummary } from '../admin/token-summary.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { CommandError, type Console } from './console.ts'
 import { findRunningBridge } from './operator.ts'
 import { formatTable, printable } from './table.ts'

@@ -3,10 +3,10 @@
  */
 import { Command, CommanderError, Option } from 'commander'
 import type { DestinationStream } from 'pino'
-import { readConfig, SETTINGS, type Config, type Flags, type SettingName } from '../config.ts'
+import { readConfig, SETTINGS, type Config, type Flags, type SettingName } from '../config/config.ts'
 import { readRelayConfig, readRendezvousConfig, RELAY_SETTINGS, RENDEZVOUS_SETTINGS } from '../roles/role-config.ts'
-import { readSettingsFile } from '../settings-file.ts'
-import type { FlagsOf, Setting, SettingTable } from '../settings.ts'
+import { readSettingsFile } from '../config/settings-file.ts'
+import type { FlagsOf, Setting, SettingTable } from '../config/settings.ts'
 import type { Console } from './console.ts'
 import type { DoctorFlags } from './doctor-command.ts'
 import { limitsCommand, setLimitsCommand, type LimitsFlags } from './limits-commands.ts'

@@ -5,7 +5,7 @@
 import { multiaddr } from '@multiformats/multiaddr'
 import type { DestinationStream } from 'pino'
 import { lockDataDir, prepareDataDir } from '../admin/data-dir.ts'
-import { isLoopback } from '../config.ts'
+import { isLoopback } from '../config/values.ts'
 import { STOP_DEADLINE_MS } from '../limits.ts'
 import type { Role, RoleParts, RunningRole } from '../roles/role.ts'
 import { createRelayRole } from '../roles/relay-role.ts'

@@ -2,7 +2,7 @@
  * `footbridge status`: the running bridge at a glance.
  */
 import type { StatusSummary } from '../admin/status-summary.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { TrafficCounters } from '../relay/counters.ts'
 import { CommandError, type Console } from './console.ts'
 import { findRunningBridge } from './operator.ts'

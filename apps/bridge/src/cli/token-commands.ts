@@ -4,7 +4,7 @@
  */
 import type { TokenLimits } from '@footbridge/storage/ports'
 import type { TokenSummary } from '../admin/token-summary.ts'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { CommandError, type Console } from './console.ts'
 import { withOperator } from './operator.ts'
 import { readOption } from './read-option.ts'

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { expect, it } from 'vitest'
-import type { MetricsReaders } from '../config.ts'
+import type { MetricsReaders } from '../config/operation.ts'
 import { createClientAddress } from './client-address.ts'
 import { createMetricsAccess } from './metrics-access.ts'
 

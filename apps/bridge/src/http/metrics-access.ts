@@ -7,7 +7,8 @@
  */
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP } from 'node:net'
-import { isLoopback, type MetricsReaders } from '../config.ts'
+import type { MetricsReaders } from '../config/operation.ts'
+import { isLoopback } from '../config/values.ts'
 import { plainAddress, type ClientAddress } from './client-address.ts'
 
 const FORWARDING_HEADERS = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via'] as const

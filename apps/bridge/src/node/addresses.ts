@@ -5,7 +5,7 @@
 import { isIP } from 'node:net'
 import { TUNNEL_PATH } from '@footbridge/shared/wire/tunnel-api'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
-import { isLoopback } from '../config.ts'
+import { isLoopback } from '../config/values.ts'
 import { MAX_OWN_ADDRESSES } from '../limits.ts'
 
 export interface Addresses {

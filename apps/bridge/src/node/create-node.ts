@@ -37,7 +37,7 @@ import type { TunnelListener } from '@footbridge/listeners/tunnel/tunnel-listene
 import type { WebTransportListener } from '@footbridge/listeners/webtransport/webtransport-listener'
 import type { WebSocketListener } from '@footbridge/listeners/websocket/websocket-listener'
 import { createLibp2p } from 'libp2p'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { MAX_CONNECTIONS } from '../limits.ts'
 import { circuitRelay, type HopOptions } from '../relay/hop.ts'
 import type { Relay } from '../relay/relay.ts'

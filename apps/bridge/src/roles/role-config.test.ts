@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { RELAY_LIMITS } from '../relay/limits.ts'
-import { ConfigError, type Environment, type FlagsOf } from '../settings.ts'
+import { ConfigError, type Environment, type FlagsOf } from '../config/settings.ts'
 import { readRelayConfig, readRendezvousConfig, RELAY_SETTINGS, RENDEZVOUS_SETTINGS } from './role-config.ts'
 
 type Flags = FlagsOf<typeof RELAY_SETTINGS>

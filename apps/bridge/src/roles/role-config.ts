@@ -1,11 +1,12 @@
 /**
  * The settings of `footbridge relay` and `footbridge rendezvous`: those that they share with a bridge, by the same names and with defaults of their own, and
  * what the relay alone has. Ports and folders are those that dashboards and scripts for such services expect.
- * Not here: how settings are read (../settings.ts), and the bridge's (../config.ts).
+ * Not here: how settings are read (../config/settings.ts), and the bridge's (../config/config.ts).
  */
 import { peerIdFromString } from '@libp2p/peer-id'
 import { parseBytes, parseCount, parseRate } from '../cli/units.ts'
-import { SETTINGS, type LogLevel, type MetricsReaders } from '../config.ts'
+import { SETTINGS } from '../config/config.ts'
+import type { LogLevel, MetricsReaders } from '../config/operation.ts'
 import { MAX_ALLOWED_PEERS } from '../limits.ts'
 import { RELAY_LIMITS } from '../relay/limits.ts'
 import {
@@ -17,7 +18,7 @@ import {
   type FlagsOf,
   type SettingsFile,
   type SettingTable,
-} from '../settings.ts'
+} from '../config/settings.ts'
 
 export interface RoleConfig {
   readonly host: string

@@ -2,8 +2,8 @@
  * The secret that the bridge shares with the operator's TURN server: from its file or as it was given. Never logged, never in an error.
  */
 import { readFile } from 'node:fs/promises'
-import type { TurnSecret } from '../config.ts'
-import { ConfigError } from '../settings.ts'
+import type { TurnSecret } from '../config/direct-paths.ts'
+import { ConfigError } from '../config/settings.ts'
 
 /** More is no secret but the wrong file. */
 const MAX_SECRET_LENGTH = 1_024

@@ -6,7 +6,7 @@
  *     credential  base64(HMAC-SHA1(secret, username))
  *
  * One pair per login, which ends a little after the session: what is being relayed then may be refreshed while the browser renews its login. A revoked
- * token's pair works until then; the server knows nothing of revocations. Not here: the secret's source (../config.ts, read-secret.ts).
+ * token's pair works until then; the server knows nothing of revocations. Not here: the secret's source (../config/direct-paths.ts, read-secret.ts).
  */
 import { createHmac } from 'node:crypto'
 import { MAX_TURN_LIFE_MS, TURN_GRACE_MS } from '../limits.ts'

@@ -2,13 +2,13 @@
  * The config file: TOML with the settings by their names, `data-dir = "/var/lib/footbridge"`, numbers, switches and lists as TOML has them.
  * TOML because it has comments, because a mistake in it has a line and a column, and because it looks like the flags that it stands for.
  *
- * A key that is no setting is refused, as an unknown flag is. Not here: what a value must be (config.ts), and what wins over the file (settings.ts).
+ * A key that is no setting is refused, as an unknown flag is. Not here: what a value must be (config.ts and the groups beside it), and what wins over the file (settings.ts).
  */
 import { readFileSync, statSync } from 'node:fs'
 import { parse, TomlError } from 'smol-toml'
-import { reasonOf } from './admin/data-dir.ts'
-import { MAX_CONFIG_FILE_BYTES } from './limits.ts'
-import { nearest } from './nearest.ts'
+import { reasonOf } from '../admin/data-dir.ts'
+import { MAX_CONFIG_FILE_BYTES } from '../limits.ts'
+import { nearest } from '../nearest.ts'
 import {
   ConfigError,
   createSettingReader,
@@ -33,7 +33,7 @@ export function readSettingsFile<Table extends SettingTable & { readonly config:
   program: ProgramSettings<Table>,
 ): SettingsFile<keyof Table> | undefined {
   const { table, flags, env, command } = program
-  const file = createSettingReader<Table>(table, { flags, env, defaultsInWords: new Set() }).read('config')
+  const file = createSettingReader<Table>(table, { flags, env }).read('config')
   if (file === undefined) return undefined
   const names = new Map(Object.entries(table).map(([name, definition]) => [fileName(definition), { name, definition }]))
   names.delete('config')

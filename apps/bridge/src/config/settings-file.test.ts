@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { readConfig, SETTINGS, type Config, type Flags } from './config.ts'
-import { MAX_CONFIG_FILE_BYTES } from './limits.ts'
+import { MAX_CONFIG_FILE_BYTES } from '../limits.ts'
 import { readSettingsFile } from './settings-file.ts'
 import { ConfigError } from './settings.ts'
 
@@ -71,7 +71,7 @@ it('values are what TOML has: texts, numbers, switches, lists', () => {
 })
 
 it('the example in docs/running.md is one', () => {
-  const text = readFileSync(new URL('../../../docs/running.md', import.meta.url), 'utf8')
+  const text = readFileSync(new URL('../../../../docs/running.md', import.meta.url), 'utf8')
   const [example = ''] = /^ {4}# \/etc\/footbridge\/footbridge\.toml\n(?: {4}.*\n)+/m.exec(text) ?? []
   expect(read(example)).toMatchObject({ port: 443, guests: true, metrics: ['127.0.0.1', '198.51.100.7'] })
 })

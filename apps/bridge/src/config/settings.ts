@@ -1,8 +1,8 @@
 /**
  * How a setting is described and read, whatever it is: a flag wins over its variable, a variable over the config file, the file over the default.
- * Not here: which settings there are (config.ts, roles/role-config.ts), and how the file is read (settings-file.ts).
+ * Not here: which settings there are (config.ts, ../roles/role-config.ts), and how the file is read (settings-file.ts).
  */
-import { nearest } from './nearest.ts'
+import { nearest } from '../nearest.ts'
 
 /** A setting that cannot be used: `message` is one whole line for a person, naming the setting and the reason. */
 export class ConfigError extends Error {
@@ -49,12 +49,15 @@ export interface SettingReader<Table extends SettingTable> {
   readonly required: <Name extends keyof Table>(name: Name) => ValueOf<Table, Name>
 }
 
-export interface ReaderOptions<Table extends SettingTable> {
+export interface Given<Table extends SettingTable> {
   readonly flags: FlagsOf<Table>
   readonly env: Environment
   readonly file?: SettingsFile<keyof Table> | undefined
+}
+
+export interface ReaderOptions<Table extends SettingTable> extends Given<Table> {
   /** Whose default is in words, because it follows from others: not given, they are undefined. */
-  readonly defaultsInWords: ReadonlySet<keyof Table>
+  readonly defaultsInWords?: ReadonlySet<keyof Table>
   /** Whose values may hold a password: they are not repeated in an error. */
   readonly confidential?: ReadonlySet<keyof Table>
 }
@@ -77,7 +80,7 @@ export function createSettingReader<Table extends SettingTable>(table: Table, op
   const read = <Name extends keyof Table>(name: Name): ValueOf<Table, Name> | undefined => {
     const { parse, default: fallback } = definitionOf(table, name)
     const found = find(name)
-    const text = found?.text ?? (defaultsInWords.has(name) ? undefined : fallback)
+    const text = found?.text ?? (defaultsInWords?.has(name) === true ? undefined : fallback)
     if (text === undefined) return undefined
     try {
       return parse(text) as ValueOf<Table, Name>
