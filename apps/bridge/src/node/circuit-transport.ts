@@ -6,11 +6,11 @@
  */
 import { circuitRelayTransport, type CircuitRelayTransportComponents } from '@libp2p/circuit-relay-v2'
 import type { Connection, Stream, StreamHandler, StreamHandlerOptions, Transport } from '@libp2p/interface'
+import { replacing } from '@footbridge/protocols/service/replacing'
 import { MAX_PENDING_CIRCUITS, STOP_ANSWER_MS } from '../limits.ts'
 import { frameMessage } from '../relay/framing.ts'
 import { encodeStopMessage, STATUS, STOP_PROTOCOL, type Status } from '../relay/wire.ts'
 import { reservedOn } from './circuits.ts'
-import { replacing } from './replacing.ts'
 import { resetAfter } from './stream-deadline.ts'
 
 /** For libp2p's `transports`. */

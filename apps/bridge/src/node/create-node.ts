@@ -10,6 +10,7 @@ import { loadAead } from '@footbridge/links/noise/aead'
 import { noise } from '@footbridge/links/noise/noise'
 import { yamux } from '@footbridge/links/yamux/yamux'
 import { identify } from '@footbridge/protocols/identify/identify'
+import { withReleasedStreams } from '@footbridge/protocols/service/released-streams'
 import { autoNAT } from '@libp2p/autonat'
 import { autoNATv2 } from '@libp2p/autonat-v2'
 import { dcutr } from '@libp2p/dcutr'
@@ -51,7 +52,6 @@ import { kademlias, type Kademlias } from './kademlia.ts'
 import { listenAddresses, probeUdp, versionOf } from './listen-addresses.ts'
 import { loadNativeTransports } from './native-transports.ts'
 import { ownAddresses } from './own-addresses.ts'
-import { withReleasedStreams } from './released-streams.ts'
 
 export type BridgeServices = Kademlias & {
   readonly identify: Identify

@@ -7,10 +7,10 @@
  */
 import type { PeerDiscovery, PeerInfo } from '@libp2p/interface'
 import { kadDHT, type KadDHT, type KadDHTComponents } from '@libp2p/kad-dht'
+import { withReleasedStreams } from '@footbridge/protocols/service/released-streams'
+import { replacing } from '@footbridge/protocols/service/replacing'
 import { KadStore } from './kad-store.ts'
 import { MAX_KAD_ENTRIES, MAX_KAD_VALUE_BYTES } from '../limits.ts'
-import { withReleasedStreams } from './released-streams.ts'
-import { replacing } from './replacing.ts'
 
 export type KademliaName = `kademlia${number}`
 export type Kademlias = Readonly<Record<KademliaName, KadDHT>>

@@ -44,7 +44,7 @@ export interface Mallory {
 
 export async function startMallory(bench: Bench, { bridge, refuseDials }: FuzzedBridge, by: Sender): Promise<Mallory> {
   const node = by === 'session' ? (await startRawPeer(bench, bridge, { name: 'Mallory' })).node : await startStock(bench, by)
-  if (by === 'relay of its own') await bridge.node.services.circuits.reserve(node.getMultiaddrs()[0]!)
+  if (by === 'relay of its own') await bridge.node.services.circuits.reserve(node.getMultiaddrs()[0] ?? multiaddr('/ip4/127.0.0.1/tcp/1'))
   refuseDials()
   if (by === 'stranger') await node.dial(multiaddr(bridge.addresses[0] ?? 'none'))
   return eventually(() => {

@@ -17,8 +17,8 @@ const INPUTS_PER_TURN = 8
 const STUCK_MS = 120_000
 /** What a run may leave behind, whatever its length: caches fill, and collecting is not exact. Of a hundred thousand inputs, 160 bytes each. */
 const MAX_GROWTH_BYTES = 16_000_000
-/** What may be there meanwhile: a few hundred bytes of each stream wait for the deadline that it would have had, ten seconds at the most. */
-const MAX_PEAK_BYTES = 100_000_000
+/** What of each stream may wait for the deadline that it would have had, ten seconds at the most: the deadline itself, and not the stream. */
+const MAX_WAITING_BYTES = 1_500
 /** Above any such deadline. */
 const SETTLED_WITHIN_MS = 30_000
 /** Measured so often: what grows is seen before it is the end of the process. */
@@ -99,11 +99,11 @@ export async function fuzz(target: FuzzTarget, { inputs, seed }: { readonly inpu
     growth.push((await usedMemory()) - before)
   }
   const figures = { inputs: count, ms, growth }
-  if (process.env['FUZZ_FIGURES'] !== undefined) console.log(describe(protocol, figures))
+  if (process.env['FUZZ_FIGURES'] !== undefined) process.stderr.write(`${describe(protocol, figures)}\n`)
   const fault =
     (growth.at(-1) ?? 0) > MAX_GROWTH_BYTES
       ? 'keeps something of what it is sent'
-      : peak > MAX_PEAK_BYTES
+      : peak > MAX_GROWTH_BYTES + inputs * MAX_WAITING_BYTES
         ? 'keeps too much for too long'
         : undefined
   if (fault !== undefined) throw new Error(`${protocol} ${fault}. ${describe(protocol, figures)}, FUZZ_SEED=${seed}`)
@@ -135,7 +135,7 @@ async function handle(handler: StreamHandler, stream: ServedStream, connection: 
 const untilClosed = (stream: ServedStream, handled: Promise<void>): Promise<unknown> => Promise.all([stream.closed, handled])
 
 async function inTime(work: Promise<unknown>, otherwise: string): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
+  let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(otherwise)), STUCK_MS)
   })

@@ -6,11 +6,14 @@
  * Not here: how many streams one connection may have (each service's own limit).
  */
 import type { Stream, StreamHandler, StreamHandlerOptions } from '@libp2p/interface'
-import type { Registrar } from '@libp2p/interface-internal'
 import { replacing } from './replacing.ts'
 
 /** All that a deadline can want of a stream. */
 const ENDED = { abort: (): void => {} }
+
+interface Registrar {
+  handle(protocol: string, handler: StreamHandler, options?: StreamHandlerOptions): Promise<void>
+}
 
 /** @param create a service as libp2p takes it. */
 export function withReleasedStreams<Components extends { readonly registrar: Registrar }, Service>(
