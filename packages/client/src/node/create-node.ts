@@ -10,8 +10,10 @@ import type { GossipSubComponents } from '@libp2p/gossipsub'
 import { identify } from '@footbridge/protocols/identify/identify'
 import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
+import { withReleasedStreams } from '@footbridge/protocols/service/released-streams'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
+import { fromKnownRelays } from './known-relays.ts'
 import { createListen } from './listen.ts'
 import { createReserve, type Reserve, type ReservationStoreAccess } from './reserve.ts'
 import { createWatchedMuxers, type Signs } from './signs.ts'
@@ -82,6 +84,8 @@ export interface FootbridgeNode {
 export async function createNode({ key, transports, listen, logger, now }: NodeParts): Promise<FootbridgeNode> {
   let store: ReservationStoreAccess | undefined
   let transportManager: TransportManager | undefined
+  /** Asked for a reservation at some time: a circuit may come while the next one is made. */
+  const relays = new Set<string>()
   const circuitRelay = circuitRelayTransport({ reservationCompletionTimeout: 10_000 })
   const watched = createWatchedMuxers(now)
 
@@ -91,12 +95,15 @@ export async function createNode({ key, transports, listen, logger, now }: NodeP
     transports: [
       closingWebSockets(),
       lazyWebTransports(watched),
-      (components) => {
-        const transport = circuitRelay(components)
-        transportManager = components.transportManager
-        store = (transport as Transport & { reservationStore: ReservationStoreAccess }).reservationStore
-        return transport
-      },
+      fromKnownRelays(
+        (components) => {
+          const transport = circuitRelay(components)
+          transportManager = components.transportManager
+          store = (transport as Transport & { reservationStore: ReservationStoreAccess }).reservationStore
+          return transport
+        },
+        (peer) => relays.has(peer),
+      ),
       ...(transports as ReturnType<typeof closingWebSockets>[]),
     ],
     connectionEncrypters: [noise()],
@@ -118,19 +125,25 @@ export async function createNode({ key, transports, listen, logger, now }: NodeP
     services: {
       identify: identify({ runOnLimitedConnection: true }),
       parts: (components: GossipSubComponents) => ({ components }),
-      ping: ping({ maxInboundStreams: MAX_PING_STREAMS, maxOutboundStreams: MAX_PING_STREAMS, runOnLimitedConnection: true }),
+      ping: withReleasedStreams(
+        ping({ maxInboundStreams: MAX_PING_STREAMS, maxOutboundStreams: MAX_PING_STREAMS, runOnLimitedConnection: true }),
+      ),
     },
     ...(logger && { logger }),
   })
   if (store === undefined || transportManager === undefined) throw new TypeError('libp2p did not build the circuit relay transport')
 
   const manager = transportManager
+  const reserve = createReserve(transportManager, store)
   return {
     libp2p,
     components: libp2p.services.parts.components,
     identify: (connection) => libp2p.services.identify.identify(connection),
     listen: createListen(transportManager),
-    reserve: createReserve(transportManager, store),
+    reserve(bridge, signal) {
+      relays.add(bridge.toString())
+      return reserve(bridge, signal)
+    },
     signs: watched.signs,
     dial: (address, signal) => manager.dial(multiaddr(address), { signal }),
     cut: (connection) => connection.abort(new Error('the link was left')),
