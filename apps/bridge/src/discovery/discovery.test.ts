@@ -149,6 +149,15 @@ it('asks no relay that it found while others reach it, and one as soon as they d
   expect(externalAddresses).toEqual([expect.stringContaining('/p2p-circuit/')])
 })
 
+it('is not reached through a relay that came and told of itself', async () => {
+  const { node, discovery } = await startHidden(onLoopback)
+  const relay = await startRelay()
+  discovery.heard(relay.peerId.toString(), [], 'rendezvous')
+  await relay.dial(node.getMultiaddrs())
+  await vi.waitFor(() => expect(discovery.book.get(relay.peerId.toString())?.protocols).toContain('/libp2p/circuit/relay/0.2.0/hop'), SOON)
+  expect(discovery.networkStatus().relays).toEqual([])
+})
+
 it('registers at a rendezvous point with its circuit addresses, is found there, and is gone when it stops', async () => {
   const [relay, point] = [await startRelay(), await startPoint()]
   const { node, discovery, failures } = await startHidden({ relayAddrs: [addressOf(relay)], rendezvousAddrs: [addressOf(point)] })

@@ -1,6 +1,6 @@
 /**
- * Discovery: performs on the libp2p node what the book and the states of helpers ask for, and tells them what happened. One place where the facts come together; what follows from
- * them is decided in helpers.ts and reachability.ts, which are pure.
+ * Discovery: hears what the libp2p node and others tell of peers, writes it into the book, dials whom it should, and tells the states of helpers what happened. One place where the facts
+ * come together; what follows from them is decided in helpers.ts and reachability.ts, which are pure, and done in help.ts.
  *
  * Who is dialled: peers of the settings, always; whom mDNS or a rendezvous point found, at their direct addresses; those met before, at a start. What Kademlia and gossip tell is
  * noted only: they dial whom they need. Circuits are noted and not dialled, because an idle one costs its relay and serves nobody.
@@ -12,19 +12,13 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { createBook, type Book } from './book.ts'
 import { createDials } from './dials.ts'
-import { next, NO_HELPERS, type HelperEffect, type HelperEvent, type Helpers } from './helpers.ts'
+import { createHelp, TAG } from './help.ts'
 import { createKept } from './kept.ts'
-import {
-  FAREWELL_MS,
-  MAX_REGISTERED_ADDRESSES,
-  MAX_START_DIALS,
-  MEMORY_SAVE_MS,
-  REACHABILITY_GRACE_MS,
-  TAG_LIFE_MS,
-  TICK_MS,
-} from './limits.ts'
+import { MAX_START_DIALS, MEMORY_SAVE_MS, REACHABILITY_GRACE_MS, TICK_MS } from './limits.ts'
 import type { Memory } from './memory.ts'
 import { summarizeNetwork, type NetworkStatus } from './network-status.ts'
+import { createOwnStanding } from './own-standing.ts'
+import { addressesByPeer, withPeer } from './peer-addresses.ts'
 import { createPoints, type PointClient } from './points.ts'
 import { decideReachability, isCircuit } from './reachability.ts'
 import { RELAY_PROTOCOL, RENDEZVOUS_PROTOCOL, type Source } from './record.ts'
@@ -83,8 +77,6 @@ export interface DiscoveryDependencies {
   readonly graceMs?: number
 }
 
-const TAG = 'footbridge-discovery'
-
 export function createDiscovery(dependencies: DiscoveryDependencies): Discovery {
   const { node, circuits, policy, memory, clock, random, isSession, onError, graceMs = REACHABILITY_GRACE_MS } = dependencies
   const self = node.peerId.toString()
@@ -92,92 +84,34 @@ export function createDiscovery(dependencies: DiscoveryDependencies): Discovery 
   const configured = addressesByPeer([...dependencies.bootstrapAddrs, ...dependencies.rendezvousAddrs, ...dependencies.relayAddrs], self)
   const operatorsRelays = new Set(addressesByPeer(dependencies.relayAddrs, self).keys())
   const operatorsPoints = new Set(addressesByPeer(dependencies.rendezvousAddrs, self).keys())
-  const points = createPoints({ client: dependencies.rendezvous(() => registrable()), namespaces: dependencies.namespaces })
-  const stopping = new AbortController()
+  const own = createOwnStanding({ self, addresses: () => circuits.ownAddresses(), isOfUse: (address) => policy.isOfUse(address) })
   const undo: (() => void)[] = []
-  const working = new Set<Promise<void>>()
-  let helpers: Helpers = NO_HELPERS
   let outSince: number | undefined
   let directUpgrades = 0
   let toldAddresses = ''
   let isDirty = false
   let saving: Promise<void> = Promise.resolve()
+  let isStopping = false
   let stopped: Promise<void> | undefined
 
-  // Own addresses.
-
-  const isExternal = ({ multiaddr: address, type, verified }: NodeAddress): boolean =>
-    verified && (type === 'announce' || isCircuit(address.toString()) || policy.isOfUse(address))
-  const externals = (): Multiaddr[] =>
-    circuits
-      .ownAddresses()
-      .filter(isExternal)
-      .map(({ multiaddr: address }) => address)
-  const registrable = (): Multiaddr[] =>
-    externals()
-      .map((address) => withoutPeer(address, self))
-      .slice(0, MAX_REGISTERED_ADDRESSES)
+  const help = createHelp({
+    node,
+    points: createPoints({ client: dependencies.rendezvous(() => own.registrable()), namespaces: dependencies.namespaces }),
+    reserve: (relay) => circuits.reserve(relay),
+    onReserved: () => lookAtOurselves(),
+    onFound: (peer, addresses) => heard(peer, addresses, 'rendezvous'),
+    onError,
+    clock,
+  })
 
   const lookAtOurselves = (): void => {
-    const own = circuits.ownAddresses().map((each) => ({
-      address: each.multiaddr.toString(),
-      verified: each.verified,
-      isOfUse: each.type === 'announce' || policy.isOfUse(each.multiaddr),
-    }))
-    const reachability = decideReachability({ own, outSince, graceMs }, clock())
-    if (reachability !== helpers.reachability) happened({ type: 'reachability', reachability })
-    const addresses = externals().map(String).sort()
+    const reachability = decideReachability({ own: own.all(), outSince, graceMs }, clock())
+    if (reachability !== help.state().reachability) help.happened({ type: 'reachability', reachability })
+    const addresses = own.external().map(String).sort()
     const now = addresses.join(' ')
     if (now === toldAddresses) return
     toldAddresses = now
-    happened({ type: 'addresses', hasAddress: addresses.length > 0 })
-  }
-
-  // Helpers: one event after the other, effects beside.
-
-  const happened = (event: HelperEvent): void => {
-    if (stopping.signal.aborted) return
-    const step = next(helpers, event, clock())
-    for (const peer of helpers.points.keys()) if (!step.state.points.has(peer)) points.forget(peer)
-    helpers = step.state
-    for (const effect of step.effects) {
-      const done = perform(effect).finally(() => working.delete(done))
-      working.add(done)
-    }
-  }
-
-  const perform = async ({ type, peer }: HelperEffect): Promise<void> => {
-    try {
-      if (type === 'reserve') await reserve(peer)
-      else if (type === 'register') await register(peer)
-      else if (type === 'discover') await discover(peer)
-      else await points.unregister(peer, stopping.signal)
-    } catch (error) {
-      if (stopping.signal.aborted) return
-      onError(`${type} at ${peer}`, error)
-      if (type === 'reserve') happened({ type: 'reservation-lost', peer })
-      if (type === 'register') happened({ type: 'registration-failed', peer })
-    }
-  }
-
-  const reserve = async (peer: string): Promise<void> => {
-    const connection = node.getConnections(peerIdFromString(peer)).find(({ limits, status }) => limits === undefined && status === 'open')
-    if (connection === undefined) throw new Error('the relay is not connected any more')
-    await orStopped(circuits.reserve(withPeer(connection.remoteAddr, peer)), stopping.signal)
-    await keep(peer)
-    happened({ type: 'reserved', peer })
-    lookAtOurselves()
-  }
-  const register = async (peer: string): Promise<void> => {
-    const forMs = await points.register(peer, stopping.signal)
-    await keep(peer)
-    happened({ type: 'registered', peer, until: clock() + forMs })
-  }
-  const discover = async (peer: string): Promise<void> => {
-    for (const { peer: found, addresses } of await points.discover(peer, stopping.signal)) heard(found.toString(), addresses, 'rendezvous')
-  }
-  const keep = async (peer: string): Promise<void> => {
-    await node.peerStore.merge(peerIdFromString(peer), { tags: { [TAG]: { value: 1, ttl: TAG_LIFE_MS } } })
+    help.happened({ type: 'addresses', hasAddress: addresses.length > 0 })
   }
 
   // Peers.
@@ -189,7 +123,7 @@ export function createDiscovery(dependencies: DiscoveryDependencies): Discovery 
   const isConnected = (peer: string): boolean => node.getConnections(peerIdFromString(peer)).some(({ status }) => status === 'open')
 
   const heard: Discovery['heard'] = (peer, addresses, source) => {
-    if (peer === self || isSession(peer) || stopping.signal.aborted) return
+    if (peer === self || isSession(peer) || isStopping) return
     const known = book.get(peer)
     const good = addresses.filter((address) => mayDial(address, source)).map((address) => withPeer(address, peer).toString())
     book.heard(peer, good, source)
@@ -219,16 +153,17 @@ export function createDiscovery(dependencies: DiscoveryDependencies): Discovery 
   const onIdentify = ({ detail }: CustomEvent<IdentifyResult>): void => {
     const { connection, protocols } = detail
     const peer = detail.peerId.toString()
-    // A peer that came to us by itself must not become who we are reached through; and visitors are no discovery.
-    if (isSession(peer) || (connection.direction !== 'outbound' && book.get(peer) === undefined)) return
-    const isDirect = connection.limits === undefined
-    const address = isDirect && connection.direction === 'outbound' ? withPeer(connection.remoteAddr, peer).toString() : undefined
-    book.met(peer, protocols, address)
+    const known = book.get(peer)
+    const [isDirect, isOurs] = [connection.limits === undefined, connection.direction === 'outbound']
+    // Visitors are no discovery.
+    if (isSession(peer) || (!isOurs && known === undefined)) return
+    book.met(peer, protocols, isDirect && isOurs ? withPeer(connection.remoteAddr, peer).toString() : undefined)
     isDirty = true
-    const isRelay = isDirect && protocols.includes(RELAY_PROTOCOL)
-    const isPoint = isDirect && protocols.includes(RENDEZVOUS_PROTOCOL)
     const isOperators = operatorsRelays.has(peer) || operatorsPoints.has(peer)
-    if (isRelay || isPoint) happened({ type: 'met', peer, isRelay, isPoint, configured: isOperators })
+    // Anybody may come and be told of: that alone must not make them who we are reached through.
+    if (!isDirect || !(isOurs || isOperators || known?.sources.includes('mdns') === true)) return
+    const [isRelay, isPoint] = [protocols.includes(RELAY_PROTOCOL), protocols.includes(RENDEZVOUS_PROTOCOL)]
+    if (isRelay || isPoint) help.happened({ type: 'met', peer, isRelay, isPoint, configured: isOperators })
   }
   const onOpen = ({ detail: connection }: Libp2pEvents['connection:open']): void => {
     if (connection.limits !== undefined) return
@@ -239,19 +174,19 @@ export function createDiscovery(dependencies: DiscoveryDependencies): Discovery 
   }
   const onDisconnect = ({ detail: peerId }: Libp2pEvents['peer:disconnect']): void => {
     const peer = peerId.toString()
-    happened({ type: 'left', peer })
+    help.happened({ type: 'left', peer })
     kept.disconnected(peer)
   }
   const onCircuits = (): void => {
     const held = new Set(circuits.relays())
-    for (const [peer, { state }] of helpers.relays)
-      if (state === 'accepted' && !held.has(peer)) happened({ type: 'reservation-lost', peer })
+    for (const [peer, { state }] of help.state().relays)
+      if (state === 'accepted' && !held.has(peer)) help.happened({ type: 'reservation-lost', peer })
     lookAtOurselves()
   }
   const onOwnUpdate = (): void => lookAtOurselves()
   const tick = (): void => {
     lookAtOurselves()
-    happened({ type: 'tick' })
+    help.happened({ type: 'tick' })
   }
 
   const save = (): Promise<void> => {
@@ -262,18 +197,9 @@ export function createDiscovery(dependencies: DiscoveryDependencies): Discovery 
   }
 
   const stop = async (): Promise<void> => {
-    const registeredAt = [...helpers.points]
-      .filter(([peer, { state }]) => state === 'registered' && isConnected(peer))
-      .map(([peer]) => peer)
-    stopping.abort(new Error('discovery is stopping'))
+    isStopping = true
     for (const each of undo.splice(0).reverse()) each()
-    const farewell = AbortSignal.timeout(FAREWELL_MS)
-    await Promise.all([
-      dials.stop(),
-      kept.stop(),
-      ...working,
-      ...registeredAt.map((peer) => points.unregister(peer, farewell).catch(() => {})),
-    ])
+    await Promise.all([dials.stop(), kept.stop(), help.stop()])
     await save()
   }
 
@@ -281,16 +207,13 @@ export function createDiscovery(dependencies: DiscoveryDependencies): Discovery 
     book,
     heard,
     networkStatus() {
-      const tests = circuits
-        .ownAddresses()
-        .flatMap(({ type, lastVerified }) => (type === 'observed' && lastVerified !== undefined ? [lastVerified] : []))
       return summarizeNetwork({
         localPeer: self,
         listenAddresses: node.getMultiaddrs().map(String),
-        externalAddresses: externals().map((address) => withPeer(address, self).toString()),
-        helpers,
+        externalAddresses: own.external().map((address) => withPeer(address, self).toString()),
+        helpers: help.state(),
         directUpgrades,
-        lastTest: tests.length === 0 ? undefined : Math.max(...tests),
+        lastTest: own.lastTest(),
         records: book.list(),
       })
     },
@@ -301,7 +224,7 @@ export function createDiscovery(dependencies: DiscoveryDependencies): Discovery 
         book.heard(peer, addresses, 'configured')
         await node.peerStore.merge(peerIdFromString(peer), { tags: { [TAG]: { value: 1 } } })
       }
-      if (stopping.signal.aborted) return
+      if (isStopping) return
       listen()
       lookAtOurselves()
       kept.start()
@@ -329,40 +252,4 @@ export function createDiscovery(dependencies: DiscoveryDependencies): Discovery 
       () => clearInterval(saves),
     )
   }
-}
-
-/** For what takes no signal: it ends by its own deadline, and nobody waits for it. */
-async function orStopped(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted()
-  let abort: () => void = () => {}
-  const stopped = new Promise<never>((_resolve, reject) => {
-    abort = () => reject(signal.reason)
-    signal.addEventListener('abort', abort, { once: true })
-  })
-  try {
-    await Promise.race([work, stopped])
-  } finally {
-    signal.removeEventListener('abort', abort)
-  }
-}
-
-function addressesByPeer(addresses: readonly string[], self: string): Map<string, string[]> {
-  const peers = new Map<string, string[]>()
-  for (const address of addresses) {
-    const peer = multiaddr(address)
-      .getComponents()
-      .findLast(({ name }) => name === 'p2p')?.value
-    if (peer !== undefined && peer !== self) peers.set(peer, [...(peers.get(peer) ?? []), address])
-  }
-  return peers
-}
-
-function withPeer(address: Multiaddr, peer: string): Multiaddr {
-  const last = address.getComponents().at(-1)
-  return last?.name === 'p2p' && last.value === peer ? address : address.encapsulate(`/p2p/${peer}`)
-}
-
-function withoutPeer(address: Multiaddr, peer: string): Multiaddr {
-  const last = address.getComponents().at(-1)
-  return last?.name === 'p2p' && last.value === peer ? address.decapsulate(`/p2p/${peer}`) : address
 }

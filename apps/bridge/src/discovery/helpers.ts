@@ -9,7 +9,7 @@
  *   - the operator's come first, then those never asked, then those that served or refused once, after a pause that doubles
  *   - a bridge that can be reached asks no relay but those of the operator's settings; without an address of use nothing is registered
  *   - only who is connected is asked
- * Not here: the effects (discovery.ts), and whether the bridge can be reached (reachability.ts).
+ * Not here: the effects (help.ts), and whether the bridge can be reached (reachability.ts).
  */
 import { DISCOVER_EVERY_MS, MAX_HELPERS, MAX_REGISTRATIONS, MAX_RESERVATIONS, MAX_RETRY_MS, RENEW_BEFORE_MS, RETRY_MS } from './limits.ts'
 import type { Reachability } from './reachability.ts'
