@@ -134,7 +134,8 @@ async function handle(handler: StreamHandler, stream: ServedStream, connection: 
 
 const untilClosed = (stream: ServedStream, handled: Promise<void>): Promise<unknown> => Promise.all([stream.closed, handled])
 
-async function inTime(work: Promise<unknown>, otherwise: string): Promise<void> {
+/** @throws Error with these words when it takes for ever. */
+export async function inTime(work: Promise<unknown>, otherwise: string): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(otherwise)), STUCK_MS)
