@@ -67,7 +67,10 @@ async function ask(service: typeof identify, fields: Fields): Promise<IdentifyRe
 
 describe('identify', () => {
   const odd = [
-    ['of a peer and nothing before it, as Rust observes over a circuit', (): Uint8Array => multiaddr(`/p2p/${peer.peerId.toString()}`).bytes],
+    [
+      'of a peer and nothing before it, as Rust observes over a circuit',
+      (): Uint8Array => multiaddr(`/p2p/${peer.peerId.toString()}`).bytes,
+    ],
     ['that is no address', (): Uint8Array => Uint8Array.from([0xff, 0xff, 0xff])],
     ['of nothing', (): Uint8Array => new Uint8Array()],
   ] as const
