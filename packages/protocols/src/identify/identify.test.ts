@@ -118,6 +118,9 @@ describe('identify', () => {
   })
 
   test('the stock service throws away what this one takes, which is why this one is here', async () => {
+    const { legacy } = await signRecords(key, [ADDRESS], 1n)
     await expect(ask(stock, { observedAddr: multiaddr(`/p2p/${peer.peerId.toString()}`).bytes })).rejects.toThrow(/was not an IPv4/)
+    await expect(ask(stock, { signedPeerRecord: legacy })).rejects.toThrow()
+    expect((await ask(stock, {})).protocols).toEqual(['/harbour/1'])
   })
 })
