@@ -29,10 +29,17 @@ const webTransport: Step = {
   count: countVitest,
 }
 const protocolsFuzz: Step = {
-  // A hundred thousand each take half an hour, after a change of what they meet: `FUZZ_INPUTS=100000 npx vitest run bridge/src/node/fuzz protocols/src/uc- protocols/src/rendezvous`.
-  name: 'every protocol, 10 000 bad messages each',
-  command: ['vitest', 'run', 'bridge/src/node/fuzz', 'protocols/src/uc-', 'protocols/src/rendezvous'],
-  env: { FUZZ_INPUTS: '10000' },
+  name: 'every protocol handler, 100 000 bad messages each, and 10 000 over real connections',
+  command: [
+    'vitest',
+    'run',
+    '--maxWorkers=2',
+    'bridge/src/node/fuzz',
+    'client/src/node/fuzz',
+    'protocols/src/uc-',
+    'protocols/src/rendezvous',
+  ],
+  env: { FUZZ_INPUTS: '100000' },
 }
 const linksFuzz: Step = { name: 'links, 50 000 bad inputs', command: ['vitest', 'run', 'links/src/fuzz'], env: { FUZZ_INPUTS: '50000' } }
 const journeys = (project: Engine | 'pairs', name: string): Step => ({

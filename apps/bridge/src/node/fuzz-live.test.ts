@@ -68,7 +68,7 @@ describe('a bridge that is sent bad messages over real connections', { timeout: 
     }
     await attackTimes(Math.ceil(INPUTS / 5))
     const before = await usedMemory()
-    await attackTimes(INPUTS)
+    await attackTimes(INPUTS - Math.ceil(INPUTS / 5))
     await eventually(() => expect(bufferedBytes(fuzzed.bridge)).toBe(0))
     for (const until = performance.now() + 30_000; (await usedMemory()) - before > MAX_GROWTH_BYTES && performance.now() < until;)
       await new Promise((resolve) => setTimeout(resolve, 1_000))

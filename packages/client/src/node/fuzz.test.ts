@@ -54,6 +54,7 @@ const TARGETS: readonly ClientTarget[] = [
   { protocol: '/ipfs/id/1.0.0', by: 'stranger', make: messages.spoiled(messages.noise, messages.framesOf) },
   { protocol: '/ipfs/ping/1.0.0', by: 'stranger', make: messages.spoiled(messages.noise, sameAsSent) },
   { protocol: STOP_PROTOCOL, by: 'stranger', make: messages.spoiled(messages.stop, denied) },
+  // What grows by a hundred bytes for each of these is fake-indexeddb, which keeps its transactions.
   { protocol: MESSAGE_PROTOCOL, by: 'stranger', make: messages.spoiled(textOrFile, answersOnly), done: untilEnded },
   { protocol: BLOB_PROTOCOL, by: 'stranger', make: messages.spoiled(want, absentOnly), done: untilEnded },
   { protocol: UC_DIRECT_MESSAGE_PROTOCOL, by: 'stranger', make: directMessage, done: untilEnded },

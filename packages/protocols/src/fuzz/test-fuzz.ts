@@ -19,10 +19,12 @@ const STUCK_MS = 120_000
 const MAX_GROWTH_BYTES = 16_000_000
 /** What of each stream may wait for the deadline that it would have had, ten seconds at the most: the deadline itself, and not the stream. */
 const MAX_WAITING_BYTES = 1_500
+/** The part of the inputs that comes before the first measurement. */
+const WARM_UP = 5
 /** Above any such deadline. */
 const SETTLED_WITHIN_MS = 30_000
 /** Measured so often: what grows is seen before it is the end of the process. */
-const INPUTS_PER_MEASUREMENT = 10_000
+const INPUTS_PER_MEASUREMENT = 20_000
 
 export interface FuzzInput {
   readonly bytes: Uint8Array
@@ -83,11 +85,11 @@ export async function fuzz(target: FuzzTarget, { inputs, seed }: { readonly inpu
   }
 
   // Caches fill first.
-  await attackTimes(Math.ceil(inputs / 5))
+  await attackTimes(Math.ceil(inputs / WARM_UP))
   const before = await usedMemory()
   const growth: number[] = []
   let ms = 0
-  for (let left = inputs; left > 0; left -= INPUTS_PER_MEASUREMENT) {
+  for (let left = inputs - count; left > 0; left -= INPUTS_PER_MEASUREMENT) {
     const startedAt = performance.now()
     await attackTimes(Math.min(left, INPUTS_PER_MEASUREMENT))
     ms += performance.now() - startedAt
