@@ -1,6 +1,6 @@
 /**
- * The composition root: every part of a bridge, made and wired in one place. Reads top to bottom in the order of dependence; `start` and `stop` go in
- * the orders written there. Not here: settings (config/), commands and signals (main.ts, cli/), and anything that decides.
+ * The composition root: every part of a bridge, made and wired in one place, but for what the network sees of it (network.ts) and what it answers over HTTP (web.ts). Reads top to
+ * bottom in the order of dependence; `start` and `stop` go in the orders written there. Not here: settings (config/), commands and signals (main.ts, cli/), and anything that decides.
  */
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
@@ -13,8 +13,7 @@ import { createWebSocketListener } from '@footbridge/listeners/websocket/websock
 import type { Storage } from '@footbridge/storage/ports'
 import { getThinWaistAddresses } from '@libp2p/utils'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
-import type { Context, Hono } from 'hono'
-import type { IncomingMessage } from 'node:http'
+import type { Hono } from 'hono'
 import type { Registry as MetricRegistry } from 'prom-client'
 
 import { plainSettings } from './admin/diagnosis.ts'
@@ -22,29 +21,17 @@ import { createAdminRoutes } from './admin/routes.ts'
 import { createKademliaPlace } from './announce/kademlia-place.ts'
 import { createBudgets, tokenKey } from './auth/budgets.ts'
 import { createRateLimits } from './auth/rate-limits.ts'
-import { createAuthRoutes } from './auth/routes.ts'
 import { createSessions, grantLimits } from './auth/sessions.ts'
 import { createTokens, type Tokens } from './auth/tokens.ts'
 import { localUrl } from './cli/banner.ts'
 import type { Config } from './config/config.ts'
 import { createControl, type Control } from './control/control.ts'
-import { createNetworkRoutes } from './discovery/network-routes.ts'
-import { createNeighbours } from './gossip/neighbours.ts'
-import { createGossipRoutes } from './gossip/routes.ts'
-import { createApp } from './http/app.ts'
-import { readCertificate, watchCertificate } from './http/certificate.ts'
+import { readCertificate } from './http/certificate.ts'
 import { createClientAddress } from './http/client-address.ts'
-import { createMetricsAccess } from './http/metrics-access.ts'
-import { createOperationRoutes } from './http/operation-routes.ts'
 import { closeError } from './http/close-codes.ts'
 import { createSightings } from './http/sightings.ts'
-import { createServer } from './http/server.ts'
-import { createWebSocketServer } from './http/sockets.ts'
-import { loadStaticFiles } from './http/static-files.ts'
-import { createTunnelRoutes } from './http/tunnels.ts'
 import { FAREWELL_MS, HOUSEKEEPING_MS, RESTART_AWAY_MS } from './limits.ts'
 import { createAddresses, originToMultiaddr } from './node/addresses.ts'
-import { agentOf } from './node/agent.ts'
 import { type BridgeNode, createNode } from './node/create-node.ts'
 import { createDialPolicy } from './node/dial-policy.ts'
 import { loadIdentity } from './node/identity.ts'
@@ -56,20 +43,21 @@ import { createNetwork } from './network.ts'
 import { createRegistry, type Registry } from './peers/registry.ts'
 import { createIceServers } from './ice-servers.ts'
 import { createPresence } from './presence/presence.ts'
-import { createPresenceRoutes } from './presence/routes.ts'
 import type { Relay } from './relay/relay.ts'
 import { createRelayLimitSettings } from './relay-limits.ts'
 import { readSecret } from './turn/read-secret.ts'
 import { createTurnCredentials } from './turn/turn-credentials.ts'
 import { createRelayPolicy, sessionLimits } from './relay-policy.ts'
 import { createAllowance } from './stun/allowance.ts'
-import { createStunServer, type StunServer } from './stun/stun-server.ts'
+import { listenForStun } from './stun/stun-ports.ts'
+import { createStunServer } from './stun/stun-server.ts'
 import { bridgeMetrics } from './telemetry/bridge-metrics.ts'
 import { httpTally } from './telemetry/http-metrics.ts'
 import { type Log, libp2pLogger } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { createListenMetrics, createNodeMetrics } from './telemetry/node-metrics.ts'
 import { limitTally, relayMetrics } from './telemetry/relay-metrics.ts'
+import { createWeb } from './web.ts'
 
 export interface BridgeParts {
   readonly storage: Storage
@@ -248,8 +236,6 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
     const relay = node.services.relay
 
     const addressOf = createClientAddress(config.trustedProxies)
-    const contextOf = (context: Context): { ip: string; origin: string } =>
-      addressOf((context.env as { incoming: IncomingMessage }).incoming)
     const turn = config.turn && createTurnCredentials({ urls: config.turn.urls, secret: await readSecret(config.turn.secret), clock })
     const sessions = createSessions({
       storage,
@@ -292,58 +278,28 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
     })
     metrics.add(network.metrics)
     const sightings = createSightings({ randomBytes, addressOf })
-    const app = createApp({
-      listener: webSockets,
+    const web = await createWeb({
+      config,
+      version,
+      webRoot,
+      tls,
+      node,
+      webSockets,
+      tunnels,
+      registry,
+      sessions,
+      network,
+      addresses,
+      sightings,
       addressOf,
-      log,
-      staticFiles: await loadStaticFiles(webRoot),
+      storage,
+      metrics,
+      isReady: () => ready,
+      has: { webTransport: () => webTransports?.port !== undefined, stun: () => stunPorts.length > 0 },
       onAnswered: (...answer) => httpAnswers.answered(...answer),
-      operation: createOperationRoutes({
-        isReady: () => ready,
-        health: {
-          // The one question of the store that is always answered in microseconds.
-          store: async () => {
-            await storage.settings.get('health')
-            return { status: 'ok' }
-          },
-          network: () => ({ status: node.status === 'started' ? 'ok' : 'failed' }),
-          webTransport: () => ({ status: webTransports?.port === undefined ? 'off' : 'ok' }),
-          stun: () => ({ status: stunPorts.length === 0 ? 'off' : 'ok' }),
-        },
-        info: () => ({
-          peer,
-          version,
-          agent: agentOf(version),
-          addresses: node.getMultiaddrs().map(String),
-          protocols: node.getProtocols(),
-        }),
-        metrics,
-        mayReadMetrics: createMetricsAccess(config.metrics),
-        addressOf,
-      }),
-      api: [
-        sightings.routes,
-        createAuthRoutes({
-          sessions,
-          bridge: { peer, name: config.name, version, guests: config.guests },
-          firstHops: (origin) => addresses.firstHops(origin),
-          clock,
-          contextOf,
-        }),
-        createTunnelRoutes({ listener: tunnels, verifyAccessToken: (jwt) => sessions.verifyAccessToken(jwt), addressOf }),
-        createNetworkRoutes({ status: () => network.status(), verifyAccessToken: (jwt) => sessions.verifyAccessToken(jwt) }),
-        createPresenceRoutes({
-          registry,
-          verifyAccessToken: (jwt) => sessions.verifyAccessToken(jwt),
-          circuitAddresses: (id, context) => addresses.circuitAddresses(id, contextOf(context).origin),
-        }),
-        createGossipRoutes({
-          neighbours: createNeighbours({ pubsub: node.services.pubsub, node, registry }),
-          verifyAccessToken: (jwt) => sessions.verifyAccessToken(jwt),
-        }),
-      ],
+      log,
+      clock,
     })
-    const server = createServer({ app, webSocketServer: createWebSocketServer(), host: config.host, port: config.port, tls })
 
     // Effects: what follows from a fact, and the only place where features meet.
     const onConnection = ({ detail: { remotePeer } }: Libp2pEvents['connection:open' | 'connection:close']): void => {
@@ -369,17 +325,8 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
     registry.start()
     stack.push(unsubscribe, () => registry.stop())
 
-    stack.push(() => server.stop())
-    port = await server.listen()
-    if (config.tls && tls) {
-      const onError = (error: unknown): void => log.warn({ err: error }, 'the certificate files cannot be used; the old certificate stays')
-      stack.push(
-        watchCertificate(tls, { ...config.tls, onError }, (pair) => {
-          server.useCertificate(pair)
-          log.info('renewed certificate in use')
-        }),
-      )
-    }
+    stack.push(() => web.stop())
+    port = await web.start()
 
     node.addEventListener('connection:open', onConnection)
     node.addEventListener('connection:close', onConnection)
@@ -390,7 +337,12 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
     stack.push(() => node.stop())
     await node.start()
     stack.push(() => stun.stop())
-    stunPorts.push(...(await listenForStun(stun, webTransports?.port, port)))
+    if (config.stun) {
+      const onMissing = (missing: number, error: unknown): void =>
+        log.warn({ err: error, port: missing }, 'no STUN on this UDP port: it cannot be had')
+      const wanted = [config.wtPort ?? port, config.p2pPort, port] as const
+      stunPorts.push(...(await listenForStun(stun, { host: config.wtHost, shared: webTransports?.port, wanted, onMissing })))
+    }
     liveness.start()
     stack.push(() => liveness.stop())
     await presence.start()
@@ -441,22 +393,6 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
         }),
       }),
     }
-  }
-
-  /** On the port of WebTransport, or else one of its own, and on a second. One that cannot be had is done without: STUN helps, nothing rests on it. */
-  const listenForStun = async (stun: StunServer, shared: number | undefined, httpPort: number): Promise<number[]> => {
-    if (!config.stun) return []
-    const first = shared ?? config.wtPort ?? httpPort
-    const others = [config.p2pPort, httpPort].filter((port) => port === 0 || port !== first).slice(0, 1)
-    const ports = shared === undefined ? [] : [shared]
-    for (const port of shared === undefined ? [first, ...others] : others) {
-      try {
-        ports.push(await stun.listen({ host: config.wtHost, port }))
-      } catch (error) {
-        log.warn({ err: error, port }, 'no STUN on this UDP port: it cannot be had')
-      }
-    }
-    return ports
   }
 
   const describeWebTransport = (port: number | undefined): RunningBridge['webTransport'] => {
