@@ -108,7 +108,7 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
   const { storage, log, clock, randomBytes, version, webRoot = WEB_ROOT, webTransport = { reason: 'this program has none' } } = parts
   const { processMetrics } = parts
   /** What has been started, to be stopped in reverse. */
-  const stack: (() => Promise<void> | void)[] = []
+  const stack = new AsyncDisposableStack()
   let stopping: Promise<void> | undefined
 
   const start = async (): Promise<RunningBridge> => {
@@ -316,43 +316,44 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
     })
 
     // Started in this order, stopped in reverse.
+    stack.defer(() => budgets.stop())
     budgets.start()
-    stack.push(() => budgets.stop())
     const housekeeping = setInterval(() => {
       tokens.prune().catch((error: unknown) => log.error({ err: error }, 'housekeeping failed'))
     }, HOUSEKEEPING_MS).unref()
-    stack.push(() => clearInterval(housekeeping))
+    stack.defer(() => clearInterval(housekeeping))
     registry.start()
-    stack.push(unsubscribe, () => registry.stop())
+    stack.defer(unsubscribe)
+    stack.defer(() => registry.stop())
 
-    stack.push(() => web.stop())
+    stack.defer(() => web.stop())
     port = await web.start()
 
     node.addEventListener('connection:open', onConnection)
     node.addEventListener('connection:close', onConnection)
     for (const part of [createOutboundCap(node), createStrangers(node)]) {
+      stack.defer(() => part.stop())
       part.start()
-      stack.push(() => part.stop())
     }
-    stack.push(() => node.stop())
+    stack.defer(() => node.stop())
     await node.start()
-    stack.push(() => stun.stop())
+    stack.defer(() => stun.stop())
     if (config.stun) {
       const onMissing = (missing: number, error: unknown): void =>
         log.warn({ err: error, port: missing }, 'no STUN on this UDP port: it cannot be had')
       const wanted = [config.wtPort ?? port, config.p2pPort, port] as const
       stunPorts.push(...(await listenForStun(stun, { host: config.wtHost, shared: webTransports?.port, wanted, onMissing })))
     }
+    stack.defer(() => liveness.stop())
     liveness.start()
-    stack.push(() => liveness.stop())
+    stack.defer(() => presence.stop())
     await presence.start()
-    stack.push(() => presence.stop())
+    stack.defer(() => control.stop())
     await control.start()
-    stack.push(() => control.stop())
-    stack.push(() => network.stop())
+    stack.defer(() => network.stop())
     await network.start()
     ready = true
-    stack.push(async () => {
+    stack.defer(async () => {
       ready = false
       await drain(relay, control)
     })
@@ -407,21 +408,9 @@ export function createBridge(config: Config, parts: BridgeParts): Bridge {
     await Promise.all([drained, config.drainMs > 0 && new Promise((resolve) => setTimeout(resolve, FAREWELL_MS))])
   }
 
-  const stop = async (): Promise<void> => {
-    const failures: unknown[] = []
-    for (const undo of stack.splice(0).reverse()) {
-      try {
-        await undo()
-      } catch (error) {
-        failures.push(error)
-      }
-    }
-    if (failures.length > 0) throw failures[0]
-  }
-
   return {
     start,
-    stop: () => (stopping ??= stop()),
+    stop: () => (stopping ??= stack.disposeAsync()),
     [Symbol.asyncDispose]() {
       return this.stop()
     },

@@ -68,7 +68,8 @@ export interface Network {
 export function createNetwork(parts: NetworkParts): Network {
   const { node, privateKey, dialPolicy, registry, kademlia, config, addresses, log, clock, randomBytes } = parts
   /** What has been started, to be stopped in reverse. */
-  const stack: (() => Promise<void> | void)[] = []
+  const stack = new AsyncDisposableStack()
+  let stopping: Promise<void> | undefined
 
   const rendezvous = createRendezvous({
     node,
@@ -155,33 +156,27 @@ export function createNetwork(parts: NetworkParts): Network {
     async start() {
       // Whole, with the peer's id, so that they can be given to another program as they are.
       log.info({ addresses: node.getMultiaddrs().map(String) }, 'listening')
+      stack.defer(() => gossip.stop())
       gossip.start()
-      stack.push(() => gossip.stop())
-      stack.push(() => rendezvous.stop())
+      stack.defer(() => rendezvous.stop())
       await rendezvous.start()
+      stack.defer(() => meeting.stop())
       meeting.start()
-      stack.push(() => meeting.stop())
+      stack.defer(() => mdns.stop())
       mdns.start()
-      stack.push(() => mdns.stop())
+      stack.defer(() => announce.stop())
       await announce.start()
+      stack.defer(() => node.removeEventListener('self:peer:update', onOwnAddresses))
       node.addEventListener('self:peer:update', onOwnAddresses)
-      stack.push(
-        () => announce.stop(),
-        () => node.removeEventListener('self:peer:update', onOwnAddresses),
-      )
       for (const { table } of kademliasOf(node.services)) {
+        stack.defer(() => table.removeEventListener('peer', onKademlia))
         table.addEventListener('peer', onKademlia)
-        stack.push(() => table.removeEventListener('peer', onKademlia))
       }
+      stack.defer(() => pubsub.removeEventListener('message', onGossip))
       pubsub.addEventListener('message', onGossip)
-      stack.push(
-        () => pubsub.removeEventListener('message', onGossip),
-        () => discovery.stop(),
-      )
+      stack.defer(() => discovery.stop())
       await discovery.start()
     },
-    async stop() {
-      for (const undo of stack.splice(0).reverse()) await undo()
-    },
+    stop: () => (stopping ??= stack.disposeAsync()),
   }
 }

@@ -69,7 +69,7 @@ export interface Role<Services extends ServiceMap = ServiceMap> extends AsyncDis
 export function createRole<Services extends ServiceMap>(config: RoleConfig, duty: Duty<Services>, parts: RoleParts): Role<Services> {
   const { log, clock, randomBytes, version, processMetrics } = parts
   /** What has been started, to be stopped in reverse. */
-  const stack: (() => Promise<void> | void)[] = []
+  const stack = new AsyncDisposableStack()
   let stopping: Promise<void> | undefined
 
   const start = async (): Promise<RunningRole<Services>> => {
@@ -137,17 +137,17 @@ export function createRole<Services extends ServiceMap>(config: RoleConfig, duty
     const server = createServer({ app, webSocketServer: createWebSocketServer(), host: config.host, port: config.port, tls: undefined })
 
     // Started in this order, stopped in reverse.
-    stack.push(() => server.stop())
+    stack.defer(() => server.stop())
     port = await server.listen()
     node.addEventListener('peer:disconnect', ({ detail: gone }: Libp2pEvents['peer:disconnect']) => forget(node, gone))
-    stack.push(() => node.stop())
+    stack.defer(() => node.stop())
     await node.start()
+    stack.defer(() => liveness.stop())
     liveness.start()
-    stack.push(() => liveness.stop())
-    stack.push(() => duty.stop?.(node))
+    stack.defer(() => duty.stop?.(node))
     await duty.start?.(node)
     ready = true
-    stack.push(() => {
+    stack.defer(() => {
       ready = false
     })
 
@@ -155,21 +155,9 @@ export function createRole<Services extends ServiceMap>(config: RoleConfig, duty
     return { peer, addresses: listening(), port, noQuic: missing[0]?.reason, node }
   }
 
-  const stop = async (): Promise<void> => {
-    const failures: unknown[] = []
-    for (const undo of stack.splice(0).reverse()) {
-      try {
-        await undo()
-      } catch (error) {
-        failures.push(error)
-      }
-    }
-    if (failures.length > 0) throw failures[0]
-  }
-
   return {
     start,
-    stop: () => (stopping ??= stop()),
+    stop: () => (stopping ??= stack.disposeAsync()),
     [Symbol.asyncDispose]() {
       return this.stop()
     },
