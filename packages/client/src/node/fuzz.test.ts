@@ -8,6 +8,7 @@ import { identify } from '@libp2p/identify'
 import type { Connection, Libp2p } from '@libp2p/interface'
 import type { Registrar } from '@libp2p/interface-internal'
 import { noise } from '@libp2p/noise'
+import { webRTC } from '@libp2p/webrtc'
 import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
 import { fuzz, type FuzzTarget } from '@footbridge/protocols/fuzz/test-fuzz'
@@ -26,6 +27,15 @@ import { openFootbridge } from '../open.ts'
 import type { FootbridgeNode } from './create-node.ts'
 
 const made = vi.hoisted((): { node?: FootbridgeNode } => ({}))
+// Before @libp2p/webrtc is loaded, which in Node takes a native module that makes a peer connection for each stream.
+await vi.hoisted(async () => {
+  const { registerHooks } = await import('node:module')
+  const fake = new URL('test-peer-connection.ts', import.meta.url).href
+  registerHooks({
+    resolve: (specifier, context, next) =>
+      specifier.startsWith('node-datachannel') ? { url: fake, format: 'module-typescript', shortCircuit: true } : next(specifier, context),
+  })
+})
 // The app shows its node to nobody.
 vi.mock(import('./create-node.ts'), async (original) => {
   const actual = await original()
@@ -70,6 +80,7 @@ const TARGETS: readonly ClientTarget[] = [
     make: messages.spoiled(messages.gossip, nothing),
     done: untilTurned,
   })),
+  { protocol: '/webrtc-signaling/0.0.1', by: 'stranger', make: messages.spoiled(signalling, messages.framesOf), done: untilAnswered },
   { protocol: STOP_PROTOCOL, by: 'relay', make: messages.spoiled(messages.stop, messages.framesOf), done: untilAnswered },
 ]
 
@@ -92,7 +103,7 @@ beforeAll(async () => {
     bridgeUrl: 'http://bridge.invalid',
     tabs: { locks: undefined, channel: undefined },
     fetch: () => Promise.reject(new TypeError('no network')),
-    transports: [],
+    transports: [webRTC()],
   })
   // Fails, and loads the network half.
   await app.login({ guest: true }).catch(() => undefined)
@@ -124,6 +135,16 @@ describe('a browser that is sent bad messages', { timeout: 3_600_000 }, () => {
     expect([...node.libp2p.getProtocols()].sort()).toEqual([...new Set(TARGETS.map(({ protocol }) => protocol))].sort())
   })
 })
+
+/** An offer, candidates, or an answer that nobody has asked for. */
+function signalling(random: Parameters<messages.MakeMessage>[0]): Uint8Array {
+  const offer = [messages.number(1, 0), messages.bytes(2, 'v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\n')]
+  const candidate = JSON.stringify(
+    random.pick([null, '', { candidate: 'candidate:1 1 UDP 1 192.0.2.1 9 typ host', sdpMid: '0' }, { candidate: 7 }, [], 5]),
+  )
+  const more = messages.framed(Buffer.concat([messages.number(1, random.below(4)), messages.bytes(2, candidate)]))
+  return random.below(3) === 0 ? more : Buffer.concat([...offer, ...(random.below(2) === 0 ? [more] : [])])
+}
 
 /** Of one id, so that it is kept once. */
 function textOrFile(random: Parameters<messages.MakeMessage>[0]): Uint8Array {
