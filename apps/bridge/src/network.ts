@@ -27,6 +27,7 @@ import { kademliasOf } from './node/kademlia.ts'
 import type { Registry } from './peers/registry.ts'
 import { networkOf } from './relay/scopes.ts'
 import { createRendezvous } from './rendezvous/rendezvous.ts'
+import { gossipMetrics } from './telemetry/gossip-metrics.ts'
 import type { Log } from './telemetry/log.ts'
 import type { MetricFamily } from './telemetry/metrics.ts'
 import { rendezvousMetrics } from './telemetry/rendezvous-metrics.ts'
@@ -149,7 +150,7 @@ export function createNetwork(parts: NetworkParts): Network {
   }
 
   return {
-    metrics: rendezvousMetrics(rendezvous),
+    metrics: [...rendezvousMetrics(rendezvous), ...gossipMetrics(gossip)],
     book: discovery.book,
     status: () => discovery.networkStatus(),
     heardOnLan: ({ id, multiaddrs }) => discovery.heard(id.toString(), multiaddrs, 'mdns'),

@@ -184,6 +184,7 @@ test('who has used up their day is given no gossip and hands none in, until they
   await vi.waitFor(() => expect(meshAt(bridge, 'harbour')).toEqual([native.peerId.toString()]), 10_000)
   await alice.services.pubsub.publish('harbour', Buffer.from('hello'))
   await vi.waitFor(() => expect(charges.splice(0)).toEqual(['alice 5']), 10_000)
+  expect(gossip.usedBy('t_1')).toEqual({ messages: 0, bytes: 0, dropped: 1 })
   await native.services.pubsub.publish('harbour', Buffer.from('high tide at nine'))
   await vi.waitFor(() => expect(charges).toEqual(['native 17', 'alice 17']), 10_000)
   // Still carried: it is known what she listens to.

@@ -50,7 +50,7 @@ export function createGossip({ pubsub, node, registry, charge, configured, clock
   const validate = (from: PeerId, { topic, data: { length } }: Message): TopicValidatorResult => {
     if (length > MAX_GOSSIP_BYTES) return TopicValidatorResult.Reject
     const sender = from.toString()
-    if (!rates.take(payerOf(from), length) || !charge(sender, length)) return TopicValidatorResult.Ignore
+    if (!rates.take(payerOf(from), length, () => charge(sender, length))) return TopicValidatorResult.Ignore
     // Who cannot pay has it all the same: gossipsub stops giving them more within two seconds, and would be no cheaper for one message.
     for (const user of book.users(topic)) if (user !== sender) charge(user, length)
     return TopicValidatorResult.Accept

@@ -27,8 +27,8 @@ export interface GossipUse {
 }
 
 export interface Rates {
-  /** @returns whether the message may be passed on; it is counted either way */
-  take(payer: Payer, bytes: number): boolean
+  /** @param pays asked once the rates allow it. @returns whether the message may be passed on; it is counted either way */
+  take(payer: Payer, bytes: number, pays?: () => boolean): boolean
   /** Since the payer was first seen, or seen again after it was forgotten. */
   use(payer: Payer): GossipUse
   total(): GossipUse
@@ -90,9 +90,9 @@ export function createRates(clock: () => number, maxPayers = MAX_PAYERS): Rates 
   }
 
   return {
-    take(payer, bytes) {
+    take(payer, bytes, pays = () => true) {
       const account = refill(payer)
-      if (account.messagesLeft < 1 || account.bytesLeft < bytes) {
+      if (account.messagesLeft < 1 || account.bytesLeft < bytes || !pays()) {
         account.dropped++
         all.dropped++
         return false
