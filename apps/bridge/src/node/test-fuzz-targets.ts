@@ -35,7 +35,9 @@ export interface BridgeTarget {
 }
 
 export const KAD_PROTOCOLS = ['/ipfs/kad/1.0.0', '/calimero/kad/1.0.0']
-const GOSSIP_PROTOCOLS = ['/floodsub/1.0.0', '/meshsub/1.0.0', '/meshsub/1.1.0', '/meshsub/1.2.0']
+/** The newest: on it nothing makes gossipsub forget the peer. */
+const KEPT_GOSSIP = '/meshsub/1.2.0'
+const GOSSIP_PROTOCOLS = ['/floodsub/1.0.0', '/meshsub/1.0.0', '/meshsub/1.1.0', KEPT_GOSSIP]
 
 /** What libp2p keeps of a stream that nobody reads. */
 const MAX_UNREAD_BYTES = 4 * 1024 * 1024
@@ -63,7 +65,7 @@ export const LIBP2P_TARGETS: readonly BridgeTarget[] = [
   ...GOSSIP_PROTOCOLS.map((protocol): BridgeTarget => ({
     protocol,
     by: 'stranger',
-    make: messages.spoiled(messages.gossip, nothing),
+    make: protocol === KEPT_GOSSIP ? messages.wholeFrames(messages.gossip) : messages.spoiled(messages.gossip, nothing),
     done: untilTurned,
   })),
   { protocol: STOP_PROTOCOL, by: 'stranger', make: messages.spoiled(messages.stop, stopAnswers([STATUS.PERMISSION_DENIED])) },

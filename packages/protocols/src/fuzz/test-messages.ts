@@ -154,6 +154,19 @@ export function spoiled(make: MakeMessage, check?: (answer: Uint8Array, sent: Ui
   }
 }
 
+/** Frame after frame, all whole, on a stream that ends in order: for a handler that forgets a peer with the first broken frame, and with it all that it might keep. */
+export function wholeFrames(make: MakeMessage): MakeInput {
+  return (random, id) => ({
+    bytes: Buffer.concat(
+      Array.from({ length: 1 + random.below(3) }, () => {
+        const message = make(random, id)
+        return framed(random.below(2) === 0 ? message : mutate(message, random))
+      }),
+    ),
+    end: 'close',
+  })
+}
+
 /** The bodies of what was answered. @throws when that is not frame after frame */
 export function framesOf(answer: Uint8Array): Uint8Array[] {
   const frames: Uint8Array[] = []
