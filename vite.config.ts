@@ -49,7 +49,7 @@ export default defineConfig(({ command }) => {
     build: { outDir: here('apps/web/dist'), emptyOutDir: true, target: 'es2023', manifest: true, modulePreload: { polyfill: false } },
     test: {
       root: here('.'),
-      include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'e2e/{helpers,lab,programs}/**/*.test.ts'],
+      include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'e2e/{helpers,interop,lab,programs}/**/*.test.ts'],
       exclude: [
         ...configDefaults.exclude,
         // Run apart: vitest.native.config.ts.

@@ -30,7 +30,9 @@ export interface BulkResult extends BulkOrder {
 export async function answerBulk(stream: Stream): Promise<void> {
   const reader = createReader(stream)
   try {
-    const header = new DataView((await reader.read(HEADER_BYTES)).buffer)
+    // In Node it may lie within a larger buffer.
+    const { buffer, byteOffset } = await reader.read(HEADER_BYTES)
+    const header = new DataView(buffer, byteOffset, HEADER_BYTES)
     const [up, down] = [Number(header.getBigUint64(0)), Number(header.getBigUint64(8))]
     await reader.wait(header.getUint32(16))
     const received = await take(reader, up)
@@ -99,15 +101,12 @@ async function send(stream: Stream, bytes: Uint8Array): Promise<void> {
   if (stream.send(bytes)) return
   await new Promise<void>((resolve, reject) => {
     const settle = (end: () => void) => (): void => {
-      clearInterval(timer)
       stream.removeEventListener('drain', drained)
       stream.removeEventListener('close', closed)
       end()
     }
     const drained = settle(resolve)
     const closed = settle(() => reject(new Error('the stream was closed while its writer waited')))
-    // In case nobody tells when all was sent. It does not help the js-libp2p peer that stops (README.md), whose cause is not known.
-    const timer = setInterval(() => stream.writeBufferLength === 0 && drained(), 50)
     stream.addEventListener('drain', drained)
     stream.addEventListener('close', closed)
     if (stream.status !== 'open') closed()

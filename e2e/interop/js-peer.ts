@@ -37,6 +37,8 @@ process.on('unhandledRejection', () => {})
 
 const privateKey = await generateKeyPair('Ed25519')
 const node: Libp2p<Services> = await createLibp2p<Services>({
+  // Once those who listen are there: libp2p tells of a peer it discovers a single time.
+  start: false,
   privateKey,
   nodeInfo: { userAgent: 'footbridge-interop/js' },
   addresses: { listen: [...settings.listen] },
@@ -72,6 +74,7 @@ node.services.gossip.addEventListener('message', ({ detail }) => {
   say({ event: 'message', topic: detail.topic, from: detail.from.toString(), data: new TextDecoder().decode(detail.data) })
 })
 await node.handle(BULK_PROTOCOL, answerBulk, LIMITED)
+await node.start()
 say({ event: 'ready', peer: node.peerId.toString(), addresses: node.getMultiaddrs().map(String) })
 
 for await (const line of createInterface({ input: process.stdin })) {
