@@ -96,7 +96,9 @@ test('a room says who was seen, what was missed while away, and waits with what 
   await expect(alice.app.message('back')).toBeVisible({ timeout: 60_000 })
 })
 
-test('a second tab shows the room and speaks through the first; a room that was left can be had back for a while, and is gone from both', async ({ person }) => {
+test('a second tab shows the room and speaks through the first; a room that was left can be had back for a while, and is gone from both', async ({
+  person,
+}) => {
   const [alice, bob] = [await person('alice'), await person('bob')]
   await join(alice)
   await join(bob)
