@@ -7,7 +7,7 @@ import { sendDirectMessage } from '@footbridge/protocols/uc-dm/direct-message-as
 import type { DirectMessageRequest } from '@footbridge/protocols/uc-dm/direct-message'
 import { serveDirectMessage } from '@footbridge/protocols/uc-dm/direct-message-server'
 import { FootbridgeError } from '@footbridge/shared/errors'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { Message } from '../api.ts'
 import { createDirectIncoming, createDirectSender } from './direct.ts'
 import { MAX_DIRECT_AT_ONCE } from './limits.ts'
@@ -64,6 +64,28 @@ test('one peer has only so many messages kept at a time', async () => {
   expect(await answers.at(-1)?.answer).toMatchObject({ kind: 'refused' })
   gate.resolve(true)
   expect(await answers[0]?.answer).toEqual({ kind: 'delivered' })
+})
+
+test('messages that were kept side by side leave no trace in the count', async () => {
+  const gates = [Promise.withResolvers<boolean>(), Promise.withResolvers<boolean>()]
+  let begun = 0
+  const take = incoming(() => gates[begun++]?.promise ?? Promise.resolve(true))
+  const send = async (): Promise<unknown> => {
+    const [alice, bob] = await streamPair()
+    take(bob)
+    return sendDirectMessage(alice, 'hello', own)
+  }
+  for (let round = 0; round <= MAX_DIRECT_AT_ONCE; round++) {
+    begun = 0
+    gates[0] = Promise.withResolvers()
+    gates[1] = Promise.withResolvers()
+    const [first, second] = [send(), send()]
+    await vi.waitFor(() => expect(begun).toBe(2))
+    gates[0].resolve(true)
+    expect(await first).toEqual({ kind: 'delivered' })
+    gates[1].resolve(true)
+    expect(await second).toEqual({ kind: 'delivered' })
+  }
 })
 
 /** A connection to somebody who takes direct messages. */

@@ -34,8 +34,10 @@ export function createDirectIncoming({ conversations, people, log, now }: Direct
       const body = { kind: 'text', text: content } as const
       await conversations.receive({ id: `uc-${crypto.randomUUID()}`, peer, at, direction: 'in', status: 'delivered', body })
     } finally {
-      if (busy === 0) keeping.delete(peer)
-      else keeping.set(peer, busy)
+      // As many as now, not as before: others may have come and gone meanwhile.
+      const left = (keeping.get(peer) ?? 1) - 1
+      if (left === 0) keeping.delete(peer)
+      else keeping.set(peer, left)
     }
   }
 

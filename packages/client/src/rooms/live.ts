@@ -73,6 +73,8 @@ export async function openLiveRooms(parts: LiveRoomsParts): Promise<RunningRooms
   /** By the bridge's last answer. */
   const heardOf = new Map<string, readonly string[]>()
   const pumping = new Set<string>()
+  /** Where something waits although somebody seemed to be there: looked at again. */
+  const unsaid = new Set<string>()
   const again = new Set<string>()
   let topics = new Map<string, Topic>()
   let storing = 0
@@ -100,6 +102,7 @@ export async function openLiveRooms(parts: LiveRoomsParts): Promise<RunningRooms
   const forget = (room: string): void => {
     heardAt.delete(room)
     heardOf.delete(room)
+    unsaid.delete(room)
     neighbours.forget(room)
   }
 
@@ -115,6 +118,7 @@ export async function openLiveRooms(parts: LiveRoomsParts): Promise<RunningRooms
         continue
       }
       rooms.setState(room, 'here')
+      if (unsaid.delete(room)) kick(room)
       void natives(room, false)
       const before = heardAt.get(room)
       if (before !== undefined && steady() - before < HEARD_EVERY_MS) continue
@@ -129,7 +133,7 @@ export async function openLiveRooms(parts: LiveRoomsParts): Promise<RunningRooms
     const found = await neighbours.of(room, isUrgent)
     if (!rooms.joined.get().includes(room)) return []
     for (const { peer, addresses } of found) {
-      nearby.put(peer, addresses)
+      nearby.put(peer, addresses, true)
       rooms.seen(room, peer)
     }
     const peers = found.map(({ peer }) => peer)
@@ -176,7 +180,7 @@ export async function openLiveRooms(parts: LiveRoomsParts): Promise<RunningRooms
   const onMessage = ({ detail: { msg, msgId } }: CustomEvent<GossipsubMessage>): void => {
     if (msg.type !== 'signed') return
     const from = msg.from.toString()
-    if (msg.topic === rooms.topics.get().discovery) return discover(msg.data)
+    if (msg.topic === rooms.topics.get().discovery) return discover(from, msg.data)
     const topic = topics.get(msg.topic)
     if (topic === undefined || from === own) return
     try {
@@ -188,13 +192,14 @@ export async function openLiveRooms(parts: LiveRoomsParts): Promise<RunningRooms
     }
   }
 
-  const discover = (data: Uint8Array): void => {
+  /** The record is not signed, the message is: where a peer says that it is counts, and what others say of it only until then. */
+  const discover = (from: string, data: Uint8Array): void => {
     if (recordPace.take('') > 0) return
     try {
       const { peer, addresses } = decodePeerRecord(data)
       const id = peer.toString()
       if (id === own || isBridge(id)) return
-      found.put(id, addresses.map(String))
+      found.put(id, addresses.map(String), from === id)
       rooms.seen(rooms.topics.get().chat, id)
     } catch {
       // Whatever else is said on that topic is nobody's business here.
@@ -237,7 +242,8 @@ export async function openLiveRooms(parts: LiveRoomsParts): Promise<RunningRooms
   const pump = async (room: string): Promise<void> => {
     for (const message of await rooms.waiting(room)) {
       for (let ms = ownPace.take(''); ms > 0; ms = ownPace.take('')) await pause(ms, stopping.signal)
-      if (stopping.signal.aborted || !(await publish(message))) return
+      if (stopping.signal.aborted) return
+      if (!(await publish(message))) return void unsaid.add(room)
       await rooms.change(room, message.id, { status: 'sent' })
     }
   }
@@ -249,7 +255,7 @@ export async function openLiveRooms(parts: LiveRoomsParts): Promise<RunningRooms
     }
     pumping.add(room)
     pump(room)
-      .catch(() => undefined)
+      .catch(() => unsaid.add(room))
       .finally(() => {
         pumping.delete(room)
         if (again.delete(room) && !stopping.signal.aborted) kick(room)

@@ -177,11 +177,23 @@ test('a pace lets a burst go, then so many a second, for each key by itself', ()
 test('addresses of found peers are bounded and believed for a while', () => {
   let now = 0
   const found = createFound(() => now)
-  for (let index = 0; index < MAX_FOUND + 1; index++) found.put(`p${index}`, ['/a', `/b/p2p/p${index}`])
+  for (let index = 0; index < MAX_FOUND + 1; index++) found.put(`p${index}`, ['/a', `/b/p2p/p${index}`], true)
   expect(found.addresses('p0')).toEqual([])
   expect(found.addresses('p1')).toEqual(['/a/p2p/p1', '/b/p2p/p1'])
   now = FOUND_TTL_MS + 1
   expect(found.addresses('p1')).toEqual([])
+})
+
+test('what others say of a peer is not believed over its own word', () => {
+  let now = 0
+  const found = createFound(() => now)
+  found.put('p', ['/others'], false)
+  found.put('p', ['/own'], true)
+  found.put('p', ['/others'], false)
+  expect(found.addresses('p')).toEqual(['/own/p2p/p'])
+  now = FOUND_TTL_MS + 1
+  found.put('p', ['/others'], false)
+  expect(found.addresses('p')).toEqual(['/others/p2p/p'])
 })
 
 test('the first bytes say what the app can show', () => {
