@@ -2,12 +2,8 @@
  * What the cells play on: a bridge in a process of its own, a browser with a virtual peer on it, and foreign peers that a cell starts and the scene ends.
  * Everything is in one network namespace with one address that is not loopback, because mDNS and Chromium's WebRTC need one.
  */
-import { createHash, randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { chromium, type Browser, type Page } from '@playwright/test'
-import { peerIdFromString } from '@libp2p/peer-id'
-import { base64urlEncode } from '@footbridge/shared/text-codec'
-import { encodeLoginStatement } from '@footbridge/shared/login'
 import { build, type Rolldown } from 'vite'
 import { nativeNode } from '../../scripts/newer-glibc.ts'
 import { root } from '../../scripts/steps.ts'
@@ -17,6 +13,7 @@ import { startBridge, type Bridge } from '../helpers/start-bridge.ts'
 import type { Program } from './builds.ts'
 import { ForeignPeer, type PeerSettings } from './foreign-peer.ts'
 import type { Interop } from './page.ts'
+import { sessionRequest, SESSIONS_PATH } from './session.ts'
 
 declare global {
   /** Set by page.ts, there and nowhere else. */
@@ -149,26 +146,10 @@ async function addressOf(bridge: Bridge, peer: string, transport: Transport): Pr
 
 async function logIn(bridge: Bridge, bridgePeer: string, peer: ForeignPeer): Promise<void> {
   const { text: token } = await createToken(bridge, 'foreign')
-  const [nonce, timestamp] = [randomBytes(16), Date.now()]
-  const tokenHash = createHash('sha256').update(token).digest()
-  const statement = encodeLoginStatement({
-    bridge: peerIdFromString(bridgePeer).toMultihash().bytes,
-    credential: 'token',
-    tokenHash,
-    timestamp,
-    nonce,
-  })
-  const signed = await peer.order({ do: 'sign', bytes: Buffer.from(statement).toString('hex') })
-  const response = await fetch(`${bridge.origin}/api/v1/sessions`, {
+  const response = await fetch(`${bridge.origin}${SESSIONS_PATH}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      credential: { kind: 'token', token },
-      publicKey: base64urlEncode(Buffer.from(signed['publicKey'] as string, 'hex')),
-      timestamp,
-      nonce: base64urlEncode(nonce),
-      signature: base64urlEncode(Buffer.from(signed['signature'] as string, 'hex')),
-    }),
+    body: await sessionRequest(bridgePeer, token, peer),
   })
   if (response.status !== 201) throw new Error(`the login was answered ${response.status}: ${await response.text()}`)
 }

@@ -22,6 +22,17 @@ test.each([
 })
 
 test.each([
+  ['cone', 'cone', 'direct', 'each lets in the answer to what it has sent'],
+  ['no-udp', 'cone', 'direct', 'TCP is let out where datagrams are not'],
+  ['symmetric', 'symmetric', 'relayed', 'neither port can be foretold'],
+  ['full-cone', 'symmetric', 'relayed', 'strangers are handed on by datagram alone'],
+  ['tcp-443', 'cone', 'relayed', 'only one port can be reached'],
+])('over TCP native peers between %s and %s are %s: %s', (one, other, path) => {
+  expect(pathBetween(network(one), network(other), 'tcp')).toBe(path)
+  expect(pathBetween(network(other), network(one), 'tcp')).toBe(path)
+})
+
+test.each([
   ['open', ['webtransport', 'websocket', 'tunnel']],
   ['symmetric', ['webtransport', 'websocket', 'tunnel']],
   ['no-udp', ['websocket', 'tunnel']],

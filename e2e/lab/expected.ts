@@ -13,14 +13,18 @@ export function hopsFrom({ outbound, proxy }: Pick<Network, 'outbound' | 'proxy'
   return proxy === 'intercepting' || proxy === 'reverse' ? ['tunnel'] : ['websocket', 'tunnel']
 }
 
+/** What two people's datagrams, or two native peers' connections, are made of. */
+export type Carrier = 'udp' | 'tcp'
+
 /**
- * Whether datagrams sent by both at once, each to where a STUN server saw the other, meet. They do not when one side's port is another for every destination
- * and the other side lets in only what comes from the port it has sent to.
+ * Whether packets sent by both at once, each to where somebody outside saw the other, meet. They do not when one side's port is another for every destination
+ * and the other side lets in only what comes from the port it has sent to. Browsers know only datagrams; native peers open TCP connections in this way, too.
  */
-export function pathBetween(one: Network, other: Network): PathKind {
-  const both = [one, other]
-  if (both.some((network) => network.outbound !== 'everything')) return 'relayed'
-  const isOpen = (network: Network): boolean => network.nat === 'full-cone' || (network.nat === 'none' && network.inbound === 'everything')
+export function pathBetween(one: Network, other: Network, carrier: Carrier = 'udp'): PathKind {
+  const lets = ({ outbound }: Network): boolean => outbound === 'everything' || (carrier === 'tcp' && outbound === 'no-udp')
+  if (!lets(one) || !lets(other)) return 'relayed'
+  const isOpen = ({ nat, inbound }: Network): boolean =>
+    (carrier === 'udp' && nat === 'full-cone') || (nat === 'none' && inbound === 'everything')
   if (one.nat === 'symmetric') return isOpen(other) ? 'direct' : 'relayed'
   if (other.nat === 'symmetric') return isOpen(one) ? 'direct' : 'relayed'
   return 'direct'

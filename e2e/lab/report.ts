@@ -1,4 +1,5 @@
 /** What the lab prints: a table for a person, or one JSON object a line. */
+import type { NativeCell } from './natives.ts'
 import { CUTS_SECONDS, type Cell } from './talks.ts'
 
 export interface Report {
@@ -7,12 +8,25 @@ export interface Report {
   wrong(sentence: string): void
   skipped(sentence: string): void
   cells(cells: readonly Cell[]): void
+  natives(cells: readonly NativeCell[]): void
   end(failed: number): void
 }
 
 export function createReport(json: boolean): Report {
   const startedAt = performance.now()
   const print = (line: string): void => void process.stdout.write(`${line}\n`)
+  const table = (
+    head: readonly string[],
+    rows: readonly (readonly string[])[],
+    cells: readonly { readonly wrong: readonly string[] }[],
+  ): void => {
+    const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)))
+    for (const [index, row] of [head, ...rows].entries()) {
+      const wrong = cells[index - 1]?.wrong ?? []
+      print(`${wrong.length === 0 ? '    ' : 'FAIL'}  ${row.map((text, column) => text.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd())
+      for (const sentence of wrong) print(`        ${sentence}`)
+    }
+  }
   return {
     note: (line) => void process.stderr.write(`${((performance.now() - startedAt) / 1000).toFixed(0).padStart(4)} s  ${line}\n`),
     wrong: (sentence) => print(json ? JSON.stringify({ kind: 'wrong', sentence }) : `FAIL  ${sentence}`),
@@ -45,14 +59,25 @@ export function createReport(json: boolean): Report {
         ...cell.recoveryMs.map(ms),
         cell.pathInTheEnd ?? 'none',
       ])
-      const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)))
-      for (const [index, row] of [head, ...rows].entries()) {
-        const cell = cells[index - 1]
-        print(
-          `${cell === undefined || cell.wrong.length === 0 ? '    ' : 'FAIL'}  ${row.map((text, column) => text.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd(),
-        )
-        for (const sentence of cell?.wrong ?? []) print(`        ${sentence}`)
+      table(head, rows, cells)
+    },
+    natives(cells) {
+      if (json) {
+        for (const cell of cells)
+          print(JSON.stringify({ kind: 'native', ...cell, directMs: whole(cell.directMs), pingMs: whole(cell.pingMs) }))
+        return
       }
+      const rows = cells.map(({ dialler, listener, network, carrier, path, directMs, pingMs }) => [
+        dialler,
+        listener,
+        network,
+        carrier,
+        path ?? 'none',
+        path === 'direct' ? ms(directMs) : '',
+        ms(pingMs),
+      ])
+      print('')
+      table(['dialler', 'listener', 'networks', 'over', 'path', 'direct after', 'ping'], rows, cells)
     },
     end: (failed) =>
       print(json ? JSON.stringify({ kind: 'result', failed }) : failed === 0 ? 'every cell is as it has to be' : `${failed} failed`),
@@ -61,7 +86,8 @@ export function createReport(json: boolean): Report {
 
 const ms = (value: number | undefined): string => (value === undefined ? 'never' : `${Math.round(value)} ms`)
 
+const whole = (value: number | undefined): number | undefined => (value === undefined ? undefined : Math.round(value))
+
 function rounded(cell: Cell): object {
-  const round = (value: number | undefined): number | undefined => (value === undefined ? undefined : Math.round(value))
-  return { ...cell, firstMessageMs: round(cell.firstMessageMs), recoveryMs: cell.recoveryMs.map((value) => round(value) ?? null) }
+  return { ...cell, firstMessageMs: whole(cell.firstMessageMs), recoveryMs: cell.recoveryMs.map((value) => whole(value) ?? null) }
 }

@@ -6,9 +6,11 @@
 import { parseArgs } from 'node:util'
 import { writeFileSync } from 'node:fs'
 import { prepareBrowser } from '../bench/prepare-browser.ts'
+import { build } from '../interop/builds.ts'
 import { startLabBridge } from './bridge.ts'
 import { chooseNetworks, type Network } from './networks.ts'
 import { namespacesOf } from './layout.ts'
+import { punch, PUNCHERS } from './natives.ts'
 import { gatherPeople } from './people.ts'
 import { createReport } from './report.ts'
 import { isAlive, runsHere, sweep } from './sweep.ts'
@@ -77,23 +79,32 @@ async function runLab(networks: readonly Network[]): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130))
   ensureTools()
   await prepareBrowser()
+  const made = PUNCHERS.map((kind) => build(kind, (line) => report.note(line)))
+  const lacks = made.flatMap((each) =>
+    'missing' in each ? [`NOT RUN: ${each.missing}; nothing is shown about ${each.kind} in the lab`] : [],
+  )
+  for (const sentence of lacks) report.skipped(sentence)
   const world = await openWorld(networks, process.pid)
   const bridge = await startLabBridge(world)
   report.note('the networks stand, and the bridge')
   const wrong = await world.probe()
   for (const sentence of wrong) report.wrong(sentence)
-  if (wrong.length > 0) return finish(world, 0, wrong.length)
+  if (wrong.length > 0) return finish(world, 0, wrong.length, lacks)
   report.note('every network is what it is said to be')
+  const programs = made.filter((each) => 'command' in each)
+  const natives = await punch(world, bridge, programs, (line) => report.note(line))
   const people = await gatherPeople(world, bridge, (line) => report.note(line))
   const cells = await talk(world, people, Number(values['cut-together']), (line) => report.note(line))
   report.cells(cells)
-  const failed = cells.filter((cell) => cell.wrong.length > 0).length
-  await finish(world, cells.length - failed, failed)
+  report.natives(natives)
+  const all = [...cells, ...natives]
+  const failed = all.filter((cell) => cell.wrong.length > 0).length
+  await finish(world, all.length - failed, failed, lacks)
 }
 
-async function finish(world: World, passed: number, failed: number): Promise<void> {
+async function finish(world: World, passed: number, failed: number, lacks: readonly string[]): Promise<void> {
   report.end(failed)
-  count({ passed, failed })
+  count({ passed, failed, ...(lacks.length > 0 && { skipped: lacks.join('; ') }) })
   if (values.keep) {
     report.note(`still up: ip netns exec <name> sh, with one of\n${namespacesOf(world.layout).join('\n')}`)
     report.note(`files in ${world.folder}; Ctrl+C ends it`)

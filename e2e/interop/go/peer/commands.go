@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peerstore"
 	"github.com/libp2p/go-libp2p/p2p/net/swarm"
 	circuit "github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/client"
+	"github.com/libp2p/go-libp2p/p2p/protocol/holepunch"
 	"github.com/libp2p/go-libp2p/p2p/protocol/ping"
 )
 
@@ -193,6 +195,12 @@ func (p *interopPeer) reserve(ctx context.Context, address string) (map[string]a
 	}
 	if err != nil {
 		return nil, err
+	}
+	// Who comes before it knows where it is seen from outside stays on the circuit for ever.
+	for p.dcutr && !slices.Contains(p.host.Mux().Protocols(), holepunch.Protocol) {
+		if err := pause(ctx); err != nil {
+			return nil, errors.New("no address of its own to punch a hole to became known")
+		}
 	}
 	return map[string]any{"status": "OK", "addresses": reservation.Addrs, "voucher": reservation.Voucher != nil}, nil
 }

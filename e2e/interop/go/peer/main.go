@@ -22,6 +22,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/p2p/discovery/mdns"
+	"github.com/libp2p/go-libp2p/p2p/host/observedaddrs"
 	"github.com/libp2p/go-libp2p/p2p/protocol/circuitv2/relay"
 )
 
@@ -42,6 +43,7 @@ type settings struct {
 
 type interopPeer struct {
 	host   host.Host
+	dcutr  bool
 	gossip *pubsub.PubSub
 	topics map[string]*pubsub.Topic
 	kad    *dht.IpfsDHT
@@ -62,11 +64,13 @@ func main() {
 		options = append(options, libp2p.ForceReachabilityPublic(), libp2p.EnableRelayService(relay.WithResources(resources), relay.WithInfiniteLimits()))
 	}
 	if given.Dcutr {
+		// By default four others must have seen an address before it is believed; a relay alone is one.
+		observedaddrs.ActivationThresh = 1
 		options = append(options, libp2p.EnableHolePunching(), libp2p.ForceReachabilityPrivate())
 	}
 	h, err := libp2p.New(options...)
 	check(err)
-	p := &interopPeer{host: h, topics: map[string]*pubsub.Topic{}, found: map[peer.ID]peer.AddrInfo{}}
+	p := &interopPeer{host: h, dcutr: given.Dcutr, topics: map[string]*pubsub.Topic{}, found: map[peer.ID]peer.AddrInfo{}}
 	h.SetStreamHandler(bulkProtocol, answerBulk)
 	p.gossip, err = pubsub.NewGossipSub(ctx, h)
 	check(err)
