@@ -52,6 +52,7 @@ import { kademlias, type Kademlias } from './kademlia.ts'
 import { listenAddresses, probeUdp, versionOf } from './listen-addresses.ts'
 import { loadNativeTransports } from './native-transports.ts'
 import { ownAddresses } from './own-addresses.ts'
+import { portMappingClient } from './port-mappings.ts'
 
 export type BridgeServices = Kademlias & {
   readonly identify: Identify
@@ -194,7 +195,9 @@ export async function createNode(options: NodeOptions): Promise<BridgeNode> {
         clientMode: isServer ? false : undefined,
         peerInfoMapper: options.kademliaAnswers(isOfUse),
       }),
-      ...(config.upnp && { upnp: uPnPNAT() }),
+      ...(config.upnp && {
+        upnp: uPnPNAT({ portMappingClient: portMappingClient(agentOf(version), logger.forComponent('libp2p:upnp-nat')) }),
+      }),
     },
   })
 }
