@@ -2,7 +2,7 @@ import 'fake-indexeddb/auto'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { gossipsub, type GossipSub, type GossipSubComponents } from '@libp2p/gossipsub'
 import { identify } from '@libp2p/identify'
-import type { Libp2p } from '@libp2p/interface'
+import type { Libp2p, PrivateKey, PublicKey } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
@@ -47,6 +47,7 @@ interface Person {
 /** In the bridge's place: a stock peer that carries every topic. */
 let middle: Stock
 let native: Stock
+let nativeKey: PrivateKey
 const people: Person[] = []
 let serial = 0
 /** Stock peers that can be dialled beside the middle. */
@@ -61,9 +62,10 @@ const parts = {
   connectionGater: { denyDialMultiaddr: () => false },
 }
 
-async function createStock(listens: boolean): Promise<Stock> {
+async function createStock(listens: boolean, privateKey?: PrivateKey): Promise<Stock> {
   return (await createLibp2p({
     ...parts,
+    ...(privateKey && { privateKey }),
     addresses: { listen: listens ? ['/ip4/127.0.0.1/tcp/0/ws'] : [] },
     services: { identify: identify(), pubsub: gossipsub({ allowPublishToZeroTopicPeers: true }) },
   })) as unknown as Stock
@@ -145,7 +147,8 @@ beforeEach(async () => {
   neighbours = () => []
   others = []
   middle = await createStock(true)
-  native = await createStock(false)
+  nativeKey = await generateKeyPair('Ed25519')
+  native = await createStock(false, nativeKey)
   for (const topic of [...Object.values(DEFAULT_TOPICS), 'harbour', 'harbour-file']) middle.services.pubsub.subscribe(topic)
   await native.dial(middle.getMultiaddrs())
 })
@@ -294,9 +297,8 @@ test('the room is heard on when the first hop moves to another connection', asyn
 
 test('a peer that tells its addresses on the discovery topic is known, and can be dialled there', async () => {
   const alice = await inRoom()
-  const key = await generateKeyPair('Ed25519')
-  const record = encodePeerRecord(key.publicKey, [multiaddr('/dns4/peer.example/tcp/443/tls/ws')])
-  const peer = key.publicKey.toString()
+  const peer = native.peerId.toString()
+  const record = encodePeerRecord(nativeKey.publicKey, [multiaddr('/dns4/peer.example/tcp/443/tls/ws')])
   await vi.waitFor(async () => {
     await native.services.pubsub.publish(DEFAULT_TOPICS.discovery, record)
     expect(alice.live?.addresses(peer)).toEqual([`/dns4/peer.example/tcp/443/tls/ws/p2p/${peer}`])
@@ -304,6 +306,39 @@ test('a peer that tells its addresses on the discovery topic is known, and can b
   await vi.waitFor(() => expect(alice.rooms.list.get()[0]?.members.map((member) => member.peer)).toContain(peer), WAIT)
   alice.clock += 10 * 60_000
   expect(alice.live?.addresses(peer)).toEqual([])
+})
+
+test('what a peer says of another is a hint: it makes nobody a member, and does not stand against what that one says', async () => {
+  const alice = await inRoom()
+  const say = (key: PublicKey, address: string): Promise<unknown> =>
+    native.services.pubsub.publish(DEFAULT_TOPICS.discovery, encodePeerRecord(key, [multiaddr(address)]))
+  const stranger = await generateKeyPair('Ed25519')
+  const strange = stranger.publicKey.toString()
+  await vi.waitFor(async () => {
+    await say(stranger.publicKey, '/dns4/strange.example/tcp/443/tls/ws')
+    expect(alice.live?.addresses(strange)).toHaveLength(1)
+  }, WAIT)
+  await say(nativeKey.publicKey, '/dns4/own.example/tcp/443/tls/ws')
+  await vi.waitFor(() => expect(alice.live?.addresses(native.peerId.toString())).toHaveLength(1), WAIT)
+  expect(alice.rooms.list.get()[0]?.members.map(({ peer }) => peer)).toEqual([native.peerId.toString()])
+  // Another says something else of the native peer, and then something that shows that it was heard.
+  const other = await createStock(false)
+  try {
+    other.services.pubsub.subscribe(DEFAULT_TOPICS.discovery)
+    await other.dial(middle.getMultiaddrs())
+    await vi.waitFor(() => expect(other.services.pubsub.getSubscribers(DEFAULT_TOPICS.discovery)).toHaveLength(1), WAIT)
+    const late = await generateKeyPair('Ed25519')
+    const tell = (key: PublicKey): Promise<unknown> =>
+      other.services.pubsub.publish(DEFAULT_TOPICS.discovery, encodePeerRecord(key, [multiaddr('/dns4/false.example/tcp/443/tls/ws')]))
+    await vi.waitFor(async () => {
+      await tell(nativeKey.publicKey)
+      await tell(late.publicKey)
+      expect(alice.live?.addresses(late.publicKey.toString())).toHaveLength(1)
+    }, WAIT)
+    expect(alice.live?.addresses(native.peerId.toString())).toEqual([`/dns4/own.example/tcp/443/tls/ws/p2p/${native.peerId.toString()}`])
+  } finally {
+    await other.stop()
+  }
 })
 
 test('native peers of whom the bridge tells are members, until it tells of them no more, and can be dialled', async () => {

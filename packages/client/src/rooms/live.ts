@@ -22,8 +22,10 @@ import type { RoomBody, RoomMessage } from './room.ts'
 
 /** How often it is written down that the room is being heard: an absence begins at most this much too early. */
 const HEARD_EVERY_MS = 15_000
-/** Records of peers that are read in a second, from all senders. */
+/** Records of peers that are read in a second from all senders, and from one, who tells of itself every ten seconds: none of them crowds out the others. */
 const RECORDS_PER_SECOND = 20
+const RECORDS_PER_SENDER_AND_SECOND = 1
+const RECORD_BURST = 10
 
 export interface LiveRoomsParts {
   readonly kept: Pick<Kept, 'rooms' | 'connection' | 'log' | 'people' | 'transfers' | 'now' | 'steady'>
@@ -67,6 +69,7 @@ export async function openLiveRooms(parts: LiveRoomsParts): Promise<RunningRooms
   const files = createRoomFiles({ ...parts, rooms, transfers: kept.transfers, steady, signal: stopping.signal })
   const keepPace = createPace(limits.KEPT_PER_SENDER_AND_SECOND, limits.KEPT_BURST, limits.MAX_SENDERS, steady)
   const recordPace = createPace(RECORDS_PER_SECOND, RECORDS_PER_SECOND, 1, steady)
+  const tellerPace = createPace(RECORDS_PER_SENDER_AND_SECOND, RECORD_BURST, limits.MAX_SENDERS, steady)
   const ownPace = createPace(limits.PUBLISH_PER_SECOND, limits.PUBLISH_BURST, 1, steady)
   const warnPace = createPace(1 / 60, 1, limits.MAX_SENDERS, steady)
   const heardAt = new Map<string, number>()
@@ -95,7 +98,7 @@ export async function openLiveRooms(parts: LiveRoomsParts): Promise<RunningRooms
     const present = new Set(pubsub.getTopics())
     for (const topic of present) if (!wanted.has(topic)) pubsub.unsubscribe(topic)
     for (const topic of wanted) if (!present.has(topic)) pubsub.subscribe(topic)
-    for (const room of heardAt.keys()) if (!joined.includes(room)) forget(room)
+    for (const room of new Set([...heardAt.keys(), ...heardOf.keys(), ...unsaid])) if (!joined.includes(room)) forget(room)
     look()
   }
 
@@ -194,13 +197,14 @@ export async function openLiveRooms(parts: LiveRoomsParts): Promise<RunningRooms
 
   /** The record is not signed, the message is: where a peer says that it is counts, and what others say of it only until then. */
   const discover = (from: string, data: Uint8Array): void => {
-    if (recordPace.take('') > 0) return
+    if (tellerPace.take(from) > 0 || recordPace.take('') > 0) return
     try {
       const { peer, addresses } = decodePeerRecord(data)
       const id = peer.toString()
       if (id === own || isBridge(id)) return
       found.put(id, addresses.map(String), from === id)
-      rooms.seen(rooms.topics.get().chat, id)
+      // Only the message is signed: whom others name need not be there.
+      if (from === id) rooms.seen(rooms.topics.get().chat, id)
     } catch {
       // Whatever else is said on that topic is nobody's business here.
     }
