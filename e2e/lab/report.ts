@@ -1,4 +1,5 @@
 /** What the lab prints: a table for a person, or one JSON object a line. */
+import type { HomeCell } from './homes.ts'
 import type { NativeCell } from './natives.ts'
 import { CUTS_SECONDS, type Cell } from './talks.ts'
 
@@ -9,6 +10,7 @@ export interface Report {
   skipped(sentence: string): void
   cells(cells: readonly Cell[]): void
   natives(cells: readonly NativeCell[]): void
+  homes(cells: readonly HomeCell[]): void
   end(failed: number): void
 }
 
@@ -78,6 +80,19 @@ export function createReport(json: boolean): Report {
       ])
       print('')
       table(['dialler', 'listener', 'networks', 'over', 'path', 'direct after', 'ping'], rows, cells)
+    },
+    homes(cells) {
+      if (json) {
+        for (const cell of cells) print(JSON.stringify({ kind: 'home', ...cell }))
+        return
+      }
+      if (cells.length === 0) return
+      print('')
+      table(
+        ['a bridge at home', 'what was seen'],
+        cells.map(({ home, words }) => [home, words]),
+        cells,
+      )
     },
     end: (failed) =>
       print(json ? JSON.stringify({ kind: 'result', failed }) : failed === 0 ? 'every cell is as it has to be' : `${failed} failed`),

@@ -10,6 +10,7 @@ import { build } from '../interop/builds.ts'
 import { startLabBridge } from './bridge.ts'
 import { chooseNetworks, type Network } from './networks.ts'
 import { namespacesOf } from './layout.ts'
+import { visitHomes } from './homes.ts'
 import { punch, PUNCHERS } from './natives.ts'
 import { gatherPeople } from './people.ts'
 import { createReport } from './report.ts'
@@ -93,11 +94,15 @@ async function runLab(networks: readonly Network[]): Promise<void> {
   report.note('every network is what it is said to be')
   const programs = made.filter((each) => 'command' in each)
   const natives = await punch(world, bridge, programs, (line) => report.note(line))
+  const goes = programs.find(({ kind }) => kind === 'go')
+  const homes = goes === undefined ? [] : await visitHomes(world, goes)
+  report.note('bridges at home were visited')
   const people = await gatherPeople(world, bridge, (line) => report.note(line))
   const cells = await talk(world, people, Number(values['cut-together']), (line) => report.note(line))
   report.cells(cells)
   report.natives(natives)
-  const all = [...cells, ...natives]
+  report.homes(homes)
+  const all = [...cells, ...natives, ...homes]
   const failed = all.filter((cell) => cell.wrong.length > 0).length
   await finish(world, all.length - failed, failed, lacks)
 }

@@ -16,6 +16,7 @@ const PACKAGES = {
   nginx: 'nginx-light',
   tinyproxy: 'tinyproxy-bin',
   squid: 'squid-openssl squid-common squid-langpack',
+  miniupnpd: 'miniupnpd-nftables',
 } as const
 const PROGRAM_FOLDERS = ['usr/sbin', 'usr/bin', 'sbin', 'bin', 'usr/lib/squid']
 /** `root/` is what was TOOLS, `bin/` runs it. */
