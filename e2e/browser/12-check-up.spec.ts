@@ -133,6 +133,8 @@ test('where UDP goes nowhere, files go through the bridge, and it says why', not
 
 test('with the bridge gone, the banner leads to a check-up that says so', async ({ bridge, person }) => {
   const alice = await person('alice')
+  // Kept on the device, so that the check-up is there without a bridge.
+  await alice.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined))
   await bridge.kill()
   await expect(alice.app.hop('hop_away')).toBeVisible()
   await alice.app.troubles.getByRole('button', { name: words('check_open') }).click()
