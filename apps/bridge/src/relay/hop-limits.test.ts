@@ -126,7 +126,8 @@ describe('limits that change while circuits run', () => {
     const limits = { raised: 1_000, kept: 1_000 }
     const start = async (name: keyof typeof limits) => {
       const tokenOf = () => ({ id: 't_1', limits: { ...UNLIMITED, bytesPerDay: limits[name] } })
-      const under = await startRelay({ tokenOf }, { noticeMs: 300 })
+      // Long enough for a crowded machine to raise the limit within it.
+      const under = await startRelay({ tokenOf }, { noticeMs: 2_000 })
       const pair = await startPair(under)
       const { stream } = await askHop(pair.bob.connection, connectTo(pair.alice.node.peerId))
       stream.send(new Uint8Array(2_000))
