@@ -4,7 +4,7 @@
  * https://www.w3.org/TR/webdriver2/
  */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readlink, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -110,8 +110,12 @@ export class WebDriver {
   /** Takes what has been downloaded since the last time. @returns names in `folder`. */
   async takeDownloads(folder: string): Promise<string[]> {
     const downloads = join(this.#home, DOWNLOADS)
-    const whole = (await readdir(downloads)).filter((name) => !name.endsWith(PARTIAL))
-    for (const name of whole) await rename(join(downloads, name), join(folder, name))
+    const whole: string[] = []
+    for (const name of await readdir(downloads)) {
+      if (name.endsWith(PARTIAL) || (await isOpen(join(downloads, name)))) continue
+      await rename(join(downloads, name), join(folder, name))
+      whole.push(name)
+    }
     return whole
   }
 
@@ -161,4 +165,14 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo
   await new Promise((resolve) => server.close(resolve))
   return port
+}
+
+/** Whether any process still has this file open: a blob bears its whole name from the first byte on. */
+async function isOpen(path: string): Promise<boolean> {
+  for (const process of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const folder = `/proc/${process}/fd`
+    for (const file of await readdir(folder).catch(() => []))
+      if ((await readlink(join(folder, file)).catch(() => undefined)) === path) return true
+  }
+  return false
 }
