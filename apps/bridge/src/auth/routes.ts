@@ -7,6 +7,7 @@ import { bodyLimit } from 'hono/body-limit'
 import { FootbridgeError } from '@footbridge/shared/errors'
 import { loginRequestSchema, type BridgeAnswer } from '@footbridge/shared/login'
 import * as v from 'valibot'
+import { requireAccess } from '../http/access-token.ts'
 import { MAX_API_BODY_BYTES } from '../limits.ts'
 import type { AccessClaims } from './access-tokens.ts'
 import type { LoginContext, Sessions } from './sessions.ts'
@@ -49,12 +50,7 @@ export function createAuthRoutes({ sessions, bridge, firstHops, clock, contextOf
     return context.body(null, 204)
   })
 
-  const authenticate = async (context: Context): Promise<AccessClaims> => {
-    const [, jwt] = /^Bearer ([\w.-]+)$/i.exec(context.req.header('Authorization') ?? '') ?? []
-    const claims = jwt === undefined ? undefined : await sessions.verifyAccessToken(jwt)
-    if (claims === undefined) throw new FootbridgeError('unauthorized', 'the access token is missing, forged or expired: log in again')
-    return claims
-  }
+  const authenticate = (context: Context): Promise<AccessClaims> => requireAccess(context, (jwt) => sessions.verifyAccessToken(jwt))
 
   return app
 }

@@ -3,8 +3,8 @@
  * Not here: the whole picture, which is the operator's (admin/routes.ts, `footbridge network`).
  */
 import type { BridgeNetwork } from '@footbridge/shared/bridge-network'
-import { FootbridgeError } from '@footbridge/shared/errors'
 import { Hono } from 'hono'
+import { requireAccess } from '../http/access-token.ts'
 import type { NetworkStatus } from './network-status.ts'
 
 export interface NetworkRoutesDependencies {
@@ -16,9 +16,7 @@ export interface NetworkRoutesDependencies {
 export function createNetworkRoutes({ status, verifyAccessToken }: NetworkRoutesDependencies): Hono {
   const app = new Hono()
   app.get('/network', async (context) => {
-    const [, jwt] = /^Bearer ([\w.-]+)$/i.exec(context.req.header('Authorization') ?? '') ?? []
-    if (jwt === undefined || (await verifyAccessToken(jwt)) === undefined)
-      throw new FootbridgeError('unauthorized', 'the access token is missing, forged or expired: log in again')
+    await requireAccess(context, verifyAccessToken)
     context.header('Cache-Control', 'no-store')
     return context.json(toNumbers(status()))
   })

@@ -3,6 +3,7 @@
  */
 import { FootbridgeError } from '@footbridge/shared/errors'
 import { Hono } from 'hono'
+import { requireAccess } from '../http/access-token.ts'
 import { MAX_TOPIC_BYTES } from './limits.ts'
 import type { Neighbours } from './neighbours.ts'
 
@@ -15,9 +16,7 @@ export interface GossipRoutesDependencies {
 export function createGossipRoutes({ neighbours, verifyAccessToken }: GossipRoutesDependencies): Hono {
   const app = new Hono()
   app.get('/rooms/neighbours', async (context) => {
-    const [, jwt] = /^Bearer ([\w.-]+)$/i.exec(context.req.header('Authorization') ?? '') ?? []
-    const claims = jwt === undefined ? undefined : await verifyAccessToken(jwt)
-    if (claims === undefined) throw new FootbridgeError('unauthorized', 'the access token is missing, forged or expired: log in again')
+    const claims = await requireAccess(context, verifyAccessToken)
     const topic = context.req.query('topic') ?? ''
     if (topic === '' || Buffer.byteLength(topic) > MAX_TOPIC_BYTES)
       throw new FootbridgeError('bad_request', `a topic has 1 to ${MAX_TOPIC_BYTES} bytes`)

@@ -11,6 +11,7 @@ import type { TunnelAnswer } from '@footbridge/shared/wire/tunnel-api'
 import { TUNNEL_CONTENT_TYPE } from '@footbridge/shared/wire/tunnel-frame'
 import { Hono, type Context } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
+import { requireAccess } from './access-token.ts'
 import type { ClientAddress } from './client-address.ts'
 
 export interface TunnelRoutesDependencies {
@@ -58,12 +59,7 @@ export function createTunnelRoutes({ listener, verifyAccessToken, addressOf }: T
     return context.body(await tunnel.poll(await readBody(context), context.req.raw.signal), 200, HEADERS)
   })
 
-  const authenticate = async (context: Context): Promise<string> => {
-    const [, jwt] = /^Bearer ([\w.-]+)$/i.exec(context.req.header('Authorization') ?? '') ?? []
-    const claims = jwt === undefined ? undefined : await verifyAccessToken(jwt)
-    if (claims === undefined) throw new FootbridgeError('unauthorized', 'the access token is missing, forged or expired: log in again')
-    return claims.sub
-  }
+  const authenticate = async (context: Context): Promise<string> => (await requireAccess(context, verifyAccessToken)).sub
 
   /** Another's tunnel and none are the same. */
   const find = async (context: Context): Promise<TunnelRequests> => {

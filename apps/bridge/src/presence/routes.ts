@@ -2,8 +2,8 @@
  * `GET /api/v1/peers`: the list of who is here, for apps that want it once over HTTP, with the addresses at which each is dialled.
  * Not here: the live list (presence.ts).
  */
-import { FootbridgeError } from '@footbridge/shared/errors'
 import { type Context, Hono } from 'hono'
+import { requireAccess } from '../http/access-token.ts'
 import type { Registry } from '../peers/registry.ts'
 import { presenceRow } from './presence.ts'
 
@@ -18,9 +18,7 @@ export interface PresenceRoutesDependencies {
 export function createPresenceRoutes({ registry, verifyAccessToken, circuitAddresses }: PresenceRoutesDependencies): Hono {
   const app = new Hono()
   app.get('/peers', async (context) => {
-    const [, jwt] = /^Bearer ([\w.-]+)$/i.exec(context.req.header('Authorization') ?? '') ?? []
-    const claims = jwt === undefined ? undefined : await verifyAccessToken(jwt)
-    if (claims === undefined) throw new FootbridgeError('unauthorized', 'the access token is missing, forged or expired: log in again')
+    const claims = await requireAccess(context, verifyAccessToken)
     const rows = registry.list().flatMap((session) => presenceRow(session) ?? [])
     context.header('Cache-Control', 'no-store')
     return context.json({
