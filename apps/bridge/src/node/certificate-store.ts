@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import { NotFoundError, type PrivateKey } from '@libp2p/interface'
 import type { WebRTCDirectTransportComponents } from '@libp2p/webrtc'
+import { replacing } from '@footbridge/protocols/service/replacing'
 
 /** As late as a timer of Node can be set for, less the day before its end at which libp2p renews it. */
 export const CERTIFICATE_LIFE_MS = 24 * 24 * 60 * 60_000
@@ -47,13 +48,12 @@ export function createCertificateStore(dataDir: string): CertificateStore {
   }
 }
 
-/** A transport that keeps its certificate there. Components of libp2p are looked up by name when they are used, so they cannot be copied. */
+/** A transport that keeps its certificate there. */
 export function keepingCertificate<Made>(
   create: (components: WebRTCDirectTransportComponents) => Made,
   { datastore, keychain }: CertificateStore,
 ): (components: WebRTCDirectTransportComponents) => Made {
-  return (components) =>
-    create(Object.create(components, { datastore: { value: datastore }, keychain: { value: keychain } }) as WebRTCDirectTransportComponents)
+  return (components) => create(replacing(components, { datastore: () => datastore, keychain: () => keychain }))
 }
 
 /** @throws NotFoundError, at which libp2p makes another; for a damaged file too: another one costs the addresses that others remember, and no more. */

@@ -5,8 +5,8 @@
  * Not here: how a reservation comes to be (circuits.ts), and the relay that the bridge is for others (relay/).
  */
 import { circuitRelayTransport, type CircuitRelayTransportComponents } from '@libp2p/circuit-relay-v2'
-import type { Connection, Stream, StreamHandler, StreamHandlerOptions, Transport } from '@libp2p/interface'
-import { replacing } from '@footbridge/protocols/service/replacing'
+import type { Connection, Stream, StreamHandler, Transport } from '@libp2p/interface'
+import { replacing, wrappingHandlers } from '@footbridge/protocols/service/replacing'
 import { MAX_PENDING_CIRCUITS, STOP_ANSWER_MS } from '../limits.ts'
 import { frameMessage } from '../relay/framing.ts'
 import { encodeStopMessage, STATUS, STOP_PROTOCOL, type Status } from '../relay/wire.ts'
@@ -38,13 +38,9 @@ export function circuitTransport(): (components: CircuitRelayTransportComponents
       return pending < MAX_PENDING_CIRCUITS ? undefined : STATUS.RESOURCE_LIMIT_EXCEEDED
     }
 
+    const guarded = wrappingHandlers(components, (handler, protocol) => (protocol === STOP_PROTOCOL ? guard(handler) : handler))
     return create(
-      replacing(components, {
-        registrar: () =>
-          replacing(components.registrar, {
-            handle: () => (protocol: string, handler: StreamHandler, options?: StreamHandlerOptions) =>
-              components.registrar.handle(protocol, protocol === STOP_PROTOCOL ? guard(handler) : handler, options),
-          }),
+      replacing(guarded, {
         transportManager: () =>
           replacing(components.transportManager, {
             // A relay of ours can name another one in the addresses of a reservation.

@@ -5,8 +5,8 @@
  * Not here: making the reservation (reserve.ts). The bridge's own: apps/bridge/src/node/circuit-transport.ts.
  */
 import type { CircuitRelayTransportComponents } from '@libp2p/circuit-relay-v2'
-import type { StreamHandler, StreamHandlerOptions, Transport } from '@libp2p/interface'
-import { replacing } from '@footbridge/protocols/service/replacing'
+import type { StreamHandler, Transport } from '@libp2p/interface'
+import { wrappingHandlers } from '@footbridge/protocols/service/replacing'
 
 const STOP_PROTOCOL = '/libp2p/circuit/relay/0.2.0/stop'
 /** STATUS, PERMISSION_DENIED, with its length before it. */
@@ -27,13 +27,5 @@ export function fromKnownRelays(create: CreateTransport, isKnown: (peer: string)
       if (stream.status === 'open') stream.abort(new Error('no circuits from here'))
     }
   return (components) =>
-    create(
-      replacing(components, {
-        registrar: () =>
-          replacing(components.registrar, {
-            handle: () => (protocol: string, handler: StreamHandler, options?: StreamHandlerOptions) =>
-              components.registrar.handle(protocol, protocol === STOP_PROTOCOL ? guard(handler) : handler, options),
-          }),
-      }),
-    )
+    create(wrappingHandlers(components, (handler, protocol) => (protocol === STOP_PROTOCOL ? guard(handler) : handler)))
 }

@@ -5,30 +5,17 @@
  * So the handler is given a stand-in, which lets go of the stream once the handler has returned and the stream is closed; what a late deadline says to it is said to nobody.
  * Not here: how many streams one connection may have (each service's own limit).
  */
-import type { Stream, StreamHandler, StreamHandlerOptions } from '@libp2p/interface'
-import { replacing } from './replacing.ts'
+import type { Stream, StreamHandler } from '@libp2p/interface'
+import { wrappingHandlers, type WithRegistrar } from './replacing.ts'
 
 /** All that a deadline can want of a stream. */
 const ENDED = { abort: (): void => {} }
 
-interface Registrar {
-  handle(protocol: string, handler: StreamHandler, options?: StreamHandlerOptions): Promise<void>
-}
-
 /** @param create a service as libp2p takes it. */
-export function withReleasedStreams<Components extends { readonly registrar: Registrar }, Service>(
+export function withReleasedStreams<Components extends WithRegistrar, Service>(
   create: (components: Components) => Service,
 ): (components: Components) => Service {
-  return (components) =>
-    create(
-      replacing<Components>(components, {
-        registrar: () =>
-          replacing(components.registrar, {
-            handle: () => (protocol: string, handler: StreamHandler, options?: StreamHandlerOptions) =>
-              components.registrar.handle(protocol, releasing(handler), options),
-          }),
-      } as Partial<Record<keyof Components & string, () => unknown>>),
-    )
+  return (components) => create(wrappingHandlers(components, releasing))
 }
 
 export function releasing(handler: StreamHandler): StreamHandler {
