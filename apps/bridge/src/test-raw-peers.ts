@@ -10,8 +10,6 @@ import { tcp } from '@libp2p/tcp'
 import { lpStream } from '@libp2p/utils'
 import { webSockets } from '@libp2p/websockets'
 import { multiaddr } from '@multiformats/multiaddr'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, vi } from 'vitest'
 import {
   HOP_PROTOCOL,
@@ -142,19 +140,6 @@ export function holdings({ node, relay, registry }: TestBridge): Readonly<Record
 export function bufferedBytes({ node }: TestBridge): number {
   const streams: (Stream & { readonly waitingBytes?: number })[] = node.getConnections().flatMap((connection) => connection.streams)
   return streams.reduce((sum, stream) => sum + stream.readBufferLength + stream.writeBufferLength + (stream.waitingBytes ?? 0), 0)
-}
-
-setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
-
-/** Bytes of this process that are in use, after collecting garbage; a few turns first, so that what is ending has ended. */
-export async function usedMemory(): Promise<number> {
-  for (let round = 0; round < 4; round++) {
-    await new Promise((resolve) => setTimeout(resolve, 20))
-    collect()
-  }
-  const { heapUsed, external } = process.memoryUsage()
-  return heapUsed + external
 }
 
 export const eventually = <Value>(check: () => Value | Promise<Value>): Promise<Value> =>

@@ -3,11 +3,11 @@
  * where that is given. The connection must live through all of them.
  */
 import type { Connection } from '@libp2p/interface'
-import { inTime } from '@footbridge/protocols/fuzz/test-fuzz'
+import { inTime, usedMemory } from '@footbridge/protocols/fuzz/test-fuzz'
 import { chooseSeed, createRandom } from '@footbridge/protocols/fuzz/test-mutations'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { createBench } from '../test-bridge.ts'
-import { bufferedBytes, eventually, usedMemory } from '../test-raw-peers.ts'
+import { bufferedBytes, eventually } from '../test-raw-peers.ts'
 import { LIBP2P_TARGETS, OWN_TARGETS, type BridgeTarget } from './test-fuzz-targets.ts'
 import { startFuzzedBridge, startMallory } from './test-fuzzed-bridge.ts'
 

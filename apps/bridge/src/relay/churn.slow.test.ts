@@ -2,6 +2,7 @@
  * Peers that come, reserve and go, one after another, and leave nothing behind: no entry in a book or map, and no memory that grows with their number.
  * As many as CHURN_CLIENTS says; `npm test` has ten thousand. Each is a stock libp2p node with a session and a circuit's worth of HOP.
  */
+import { usedMemory } from '@footbridge/protocols/fuzz/test-fuzz'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { noise } from '@libp2p/noise'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
@@ -11,7 +12,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { afterEach, expect, it } from 'vitest'
 import { createBench, type TestBridge } from '../test-bridge.ts'
-import { askHop, eventually, holdings, liftLimits, usedMemory } from '../test-raw-peers.ts'
+import { askHop, eventually, holdings, liftLimits } from '../test-raw-peers.ts'
 import { STATUS } from './wire.ts'
 
 const CLIENTS = Number(process.env['CHURN_CLIENTS'] ?? 1_000)

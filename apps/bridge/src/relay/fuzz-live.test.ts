@@ -2,6 +2,7 @@
  * Bad input over live streams of a whole bridge: whatever a caller writes on HOP, and whatever a destination answers on STOP, the bridge answers as the
  * specification says or resets that stream, holds nothing afterwards, and serves the next.
  */
+import { usedMemory } from '@footbridge/protocols/fuzz/test-fuzz'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { Stream } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
@@ -19,7 +20,6 @@ import {
   openCircuit,
   reserve,
   startRawPeer,
-  usedMemory,
 } from '../test-raw-peers.ts'
 import { chooseSeed, createRandom, mutate, type Random } from '@footbridge/protocols/fuzz/test-mutations'
 import { HOP_PROTOCOL, STATUS, STOP_PROTOCOL, decodeHopMessage, encodeHopMessage, encodeStopMessage, type HopMessage } from './wire.ts'

@@ -5,6 +5,7 @@
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { usedMemory } from '@footbridge/protocols/fuzz/test-fuzz'
 import type { Stream } from '@libp2p/interface'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createBench, type TestBridge } from '../test-bridge.ts'
@@ -22,7 +23,6 @@ import {
   served,
   startRawPeer,
   unlimitedToken,
-  usedMemory,
 } from '../test-raw-peers.ts'
 import { HOP_PROTOCOL, STATUS, STOP_PROTOCOL, encodeHopMessage, encodeStopMessage } from './wire.ts'
 
