@@ -1,14 +1,24 @@
 /**
  * Rooms that were left here: the last one can be had back for a few seconds with all that was said in it, and each is offered by name when a room is to be
- * joined. Until those seconds are over the room is only hidden; should the page be closed meanwhile, the next one takes it off this device.
+ * joined. Until those seconds are over the room is only hidden; a page that is opened meanwhile, beside this one or after it, goes on counting them.
+ * What is kept decides, not what a page remembers: of several pages one may take the room back that another has left.
  */
 import type { Rooms } from '@footbridge/client/rooms/room'
+import * as v from 'valibot'
 
 const KEY = 'footbridge.left-rooms'
 /** Names that are offered again. */
 const MAX_OFFERED = 5
 /** Long enough to read a line and reach its button. */
 const UNDO_MS = 10_000
+
+const keptSchema = v.object({
+  /** Newest first. */
+  names: v.array(v.string()),
+  /** The room that can still be had back, until then (milliseconds since 1970). */
+  leaving: v.optional(v.object({ name: v.string(), until: v.number() })),
+})
+type Kept = v.InferOutput<typeof keptSchema>
 
 export class LeftRooms {
   readonly #rooms: Pick<Rooms, 'list' | 'join' | 'leave'>
@@ -27,8 +37,10 @@ export class LeftRooms {
     this.#rooms = rooms
     this.#storage = storage
     this.#onFailure = onFailure
-    this.#names = parse(storage.getItem(KEY))
-    for (const { name } of rooms.list.get()) if (this.#names.includes(name)) this.#end(name)
+    const { names, leaving } = this.#kept()
+    this.#names = names
+    if (leaving === undefined || !rooms.list.get().some(({ name }) => name === leaving.name)) return
+    this.#hide(leaving.name, Math.min(leaving.until - Date.now(), UNDO_MS))
   }
 
   get names(): readonly string[] {
@@ -41,18 +53,16 @@ export class LeftRooms {
   }
 
   leave(name: string): void {
-    this.settle()
-    this.#keep([name, ...this.#without(name)].slice(0, MAX_OFFERED))
-    this.#pending = name
-    this.#timer = setTimeout(() => this.settle(), UNDO_MS)
+    const { names, leaving } = this.#kept()
+    this.#keep({ names: [name, ...without(names, name)].slice(0, MAX_OFFERED), leaving: { name, until: Date.now() + UNDO_MS } })
+    if (leaving !== undefined && leaving.name !== name) this.#end(leaving.name)
+    this.#hide(name, UNDO_MS)
   }
 
   /** @returns the room that is back */
   undo(): string | undefined {
-    const name = this.#pending
-    clearTimeout(this.#timer)
-    this.#pending = undefined
-    if (name !== undefined) this.#keep(this.#without(name))
+    const name = this.#show()
+    if (name !== undefined) this.#stays(name)
     return name
   }
 
@@ -60,44 +70,67 @@ export class LeftRooms {
   async join(given: string): Promise<string> {
     if (given.trim() === this.#pending) this.undo()
     const name = await this.#rooms.join(given)
-    this.#keep(this.#without(name))
+    this.#stays(name)
     return name
   }
 
   /** There is no way back any more. */
   settle(): void {
-    const name = this.#pending
-    clearTimeout(this.#timer)
-    this.#pending = undefined
-    if (name !== undefined) this.#end(name)
+    const name = this.#show()
+    const { names, leaving } = this.#kept()
+    if (name === undefined || leaving?.name !== name) return
+    this.#keep({ names })
+    this.#end(name)
   }
 
   forget(): void {
+    this.#show()
+    this.#keep({ names: [] })
+  }
+
+  #hide(name: string, forMs: number): void {
+    clearTimeout(this.#timer)
+    this.#pending = name
+    this.#timer = setTimeout(() => this.settle(), Math.max(0, forMs))
+  }
+
+  /** @returns what was hidden */
+  #show(): string | undefined {
+    const name = this.#pending
     clearTimeout(this.#timer)
     this.#pending = undefined
-    this.#keep([])
+    return name
+  }
+
+  #stays(name: string): void {
+    const { names, leaving } = this.#kept()
+    this.#keep({ names: without(names, name), ...(leaving !== undefined && leaving.name !== name && { leaving }) })
   }
 
   #end(name: string): void {
     this.#rooms.leave(name).catch(this.#onFailure)
   }
 
-  #without(name: string): readonly string[] {
-    return this.#names.filter((each) => each !== name)
+  #kept(): Kept {
+    return parse(this.#storage.getItem(KEY))
   }
 
-  #keep(names: readonly string[]): void {
-    this.#names = names
-    this.#storage.setItem(KEY, JSON.stringify(names))
+  #keep(kept: Kept): void {
+    this.#names = kept.names
+    this.#storage.setItem(KEY, JSON.stringify(kept))
   }
 }
 
+function without(names: readonly string[], name: string): string[] {
+  return names.filter((each) => each !== name)
+}
+
 /** Whatever else stands there was not written by this app. */
-function parse(kept: string | null): readonly string[] {
+function parse(text: string | null): Kept {
   try {
-    const names: unknown = JSON.parse(kept ?? '[]')
-    return Array.isArray(names) ? names.filter((name) => typeof name === 'string').slice(0, MAX_OFFERED) : []
+    const kept = v.parse(keptSchema, JSON.parse(text ?? ''))
+    return { ...kept, names: kept.names.slice(0, MAX_OFFERED) }
   } catch {
-    return []
+    return { names: [] }
   }
 }

@@ -66,8 +66,40 @@ test('a second room that is left ends the way back to the first', () => {
 test('a page that was closed meanwhile has left the room all the same', () => {
   const before = open()
   before.left.leave('harbour')
+  vi.clearAllTimers()
+  vi.setSystemTime(Date.now() + 60_000)
   const after = open(before)
+  vi.runAllTimers()
   expect([[...after.joined], after.left.names, after.left.pending]).toEqual([['pier'], ['harbour'], undefined])
+})
+
+test('a page that is opened meanwhile can have the room back, and the other one then leaves it alone', () => {
+  const one = open()
+  one.left.leave('harbour')
+  const other = open(one)
+  expect([other.left.pending, other.left.undo()]).toEqual(['harbour', 'harbour'])
+  vi.runAllTimers()
+  expect([[...one.joined], one.left.pending]).toEqual([['harbour', 'pier'], undefined])
+})
+
+test('a room that was left here and joined again on another page is not left by a later page', async () => {
+  const one = open()
+  one.left.leave('harbour')
+  vi.runAllTimers()
+  await open(one).left.join('harbour')
+  one.left.leave('pier')
+  vi.runAllTimers()
+  const later = open(one)
+  vi.runAllTimers()
+  expect([[...later.joined], later.left.names]).toEqual([['harbour'], ['pier']])
+})
+
+test('a room that is left on another page ends the way back to the one that was left here', () => {
+  const one = open()
+  one.left.leave('harbour')
+  open({ ...one, kept: one.kept }).left.leave('pier')
+  vi.runAllTimers()
+  expect([...one.joined]).toEqual([])
 })
 
 test('names of rooms that were left are offered newest first, a few of them, and none after forgetting', async () => {
@@ -81,7 +113,7 @@ test('names of rooms that were left are offered newest first, a few of them, and
 })
 
 test('what else stands in the storage is no list of names', () => {
-  for (const value of ['{', '{"a":1}', '[1,2]', 'null']) {
+  for (const value of ['{', '{"a":1}', '{"names":[1]}', '[1,2]', 'null']) {
     const page = open()
     page.kept.set('footbridge.left-rooms', value)
     expect(open(page).left.names).toEqual([])
